@@ -1,0 +1,50 @@
+//! The API's configuration; `sociopulse-api serve --help` is its manual.
+
+use clap::Parser;
+use ipnet::IpNet;
+
+use crate::rate_limit::RateLimit;
+
+#[derive(Clone, Debug, Parser)]
+pub struct Config {
+    /// Address to listen on.
+    #[arg(long, env = "HOST", default_value = "127.0.0.1")]
+    pub host: String,
+    /// Port to listen on.
+    #[arg(long, env = "PORT", default_value_t = 4000)]
+    pub port: u16,
+    /// PostgreSQL 15 or later.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: String,
+    /// Most connections to PostgreSQL.
+    #[arg(long, env = "DATABASE_CONNECTIONS", default_value_t = 20)]
+    pub database_connections: u32,
+    /// Redis 7 or later.
+    #[arg(long, env = "REDIS_URL", hide_env_values = true)]
+    pub redis_url: String,
+    /// Prefix of every key and channel, so that deployments may share a Redis.
+    #[arg(long, env = "REDIS_PREFIX", default_value = "sociopulse")]
+    pub redis_prefix: String,
+    /// Key of all tokens, at least 32 bytes. There is no default.
+    #[arg(long, env = "JWT_SECRET", hide_env_values = true, value_parser = secret)]
+    pub jwt_secret: String,
+    /// Earlier keys, comma-separated, that still verify while the key is rotated.
+    #[arg(long, env = "JWT_PREVIOUS_SECRETS", hide_env_values = true, value_delimiter = ',', value_parser = secret)]
+    pub jwt_previous_secrets: Vec<String>,
+    /// Networks of proxies whose X-Forwarded-For is believed, comma-separated (`10.0.0.0/8`).
+    #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<IpNet>,
+    /// Budgets per operation and user (or address), or `off`.
+    #[arg(long, env = "RATE_LIMIT", default_value = "short=3/1s,medium=20/10s")]
+    pub rate_limit: RateLimit,
+}
+
+/// A key that can be guessed is no key.
+fn secret(text: &str) -> Result<String, String> {
+    match text.len() {
+        32.. => Ok(text.to_owned()),
+        short => {
+            Err(format!("{short} bytes are too short, at least 32 are needed (try: openssl rand -hex 32)"))
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What every request passes, in this order: id and trace, body bound, operation, strict query, budgets; and what every
+//! answer carries.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use domain::trace;
+use futures_util::FutureExt;
+use poem::http::{HeaderValue, Method, header};
+use poem::{Endpoint, IntoResponse, Middleware, Request, Response};
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::App;
+use crate::error::{self, ApiError};
+use crate::guard::Bearer;
+use crate::operations::Operations;
+
+/// Largest body of a JSON request, in bytes.
+const LARGEST_BODY: usize = 1 << 20;
+
+/// The client's address, behind trusted proxies.
+#[derive(Clone, Debug)]
+pub struct ClientAddress(pub String);
+
+#[derive(Clone)]
+pub struct Edge {
+    app: App,
+    operations: Arc<Operations>,
+}
+
+impl Edge {
+    pub fn new(app: App, operations: Arc<Operations>) -> Self {
+        Self { app, operations }
+    }
+}
+
+impl<E: Endpoint> Middleware<E> for Edge {
+    type Output = AtTheEdge<E>;
+
+    fn transform(&self, inner: E) -> Self::Output {
+        AtTheEdge { edge: self.clone(), inner }
+    }
+}
+
+pub struct AtTheEdge<E> {
+    edge: Edge,
+    inner: E,
+}
+
+impl<E: Endpoint> Endpoint for AtTheEdge<E> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        let request_id = header_of(&request, "x-request-id")
+            .filter(|id| is_request_id(id))
+            .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
+        let traceparent =
+            header_of(&request, "traceparent").filter(|value| is_traceparent(value)).map(str::to_owned);
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let span = tracing::info_span!("request", request_id, %method, path);
+        let context = trace::Context { request_id: Some(request_id.clone()), traceparent };
+
+        let mut response = trace::within(context, self.serve(request, &request_id)).instrument(span).await;
+        let headers = response.headers_mut();
+        if let Ok(value) = HeaderValue::from_str(&request_id) {
+            headers.insert("x-request-id", value);
+        }
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        Ok(response)
+    }
+}
+
+impl<E: Endpoint> AtTheEdge<E> {
+    async fn serve(&self, mut request: Request, request_id: &str) -> Response {
+        let app = &self.edge.app;
+        let path = request.uri().path().to_owned();
+        let refuse = |error: ApiError| error.respond(&path, request_id, app.clock.now());
+
+        let address = client_address(&request, &app.proxies);
+        let bearer: Bearer =
+            bearer_token(&request).map(|token| app.tokens.verify_access(token, app.clock.now()));
+        let operation = self.edge.operations.find(request.method().as_str(), &path);
+
+        if let Some(stray) = operation
+            .and_then(|operation| operation.stray_parameter(request.uri().query().unwrap_or_default()))
+        {
+            return refuse(ApiError::invalid(&stray, "unknown or repeated query parameter"));
+        }
+        let mut decision = Default::default();
+        if let Some(operation) = operation {
+            let caller = match &bearer {
+                Some(Ok(claims)) => claims.sub.to_string(),
+                _ => address.clone(),
+            };
+            decision = app.limiter.check(&operation.id, &caller, &address).await;
+            if let Some(retry_after) = decision.retry_after {
+                let mut response = refuse(ApiError::TooManyRequests { retry_after });
+                decision.write(response.headers_mut());
+                return response;
+            }
+        }
+        let mut body = Bytes::new();
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            body = match bounded_body(&mut request).await {
+                Ok(body) => body,
+                Err(error) => return refuse(error),
+            };
+            request.set_body(body.clone());
+        }
+
+        request.set_data(bearer);
+        request.set_data(ClientAddress(address));
+        let answered = std::panic::AssertUnwindSafe(self.inner.call(request)).catch_unwind().await;
+        let mut response = match answered {
+            Ok(Ok(output)) => output.into_response(),
+            Ok(Err(error)) => {
+                let misfit = operation.and_then(|operation| operation.misfit(&body));
+                refuse(error::from_any(error, &path, &self.edge.operations, misfit))
+            }
+            Err(_) => refuse(ApiError::Internal("panic; see standard error".into())),
+        };
+        decision.write(response.headers_mut());
+        response
+    }
+}
+
+/// The body, whole or not at all.
+async fn bounded_body(request: &mut Request) -> Result<Bytes, ApiError> {
+    let announced = header_of(request, "content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    if announced > LARGEST_BODY {
+        return Err(ApiError::TooLarge);
+    }
+    request.take_body().into_bytes_limit(LARGEST_BODY).await.map_err(|error| match error {
+        poem::error::ReadBodyError::PayloadTooLarge => ApiError::TooLarge,
+        error => ApiError::invalid("", error.to_string()),
+    })
+}
+
+fn header_of<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
+    request.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
+fn bearer_token(request: &Request) -> Option<&str> {
+    let (scheme, token) = header_of(request, "authorization")?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
+fn is_request_id(text: &str) -> bool {
+    (8..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+}
+
+/// `00-<32 hex>-<16 hex>-<2 hex>` (W3C Trace Context).
+fn is_traceparent(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    parts.iter().map(|part| part.len()).eq([2, 32, 16, 2])
+        && parts.concat().bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// The peer's address or, when the peer is a trusted proxy, the last address in X-Forwarded-For that is not one.
+fn client_address(request: &Request, trusted: &[ipnet::IpNet]) -> String {
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
+    let Some(peer) = request.remote_addr().as_socket_addr().map(|address| address.ip()) else {
+        return "unknown".into();
+    };
+    if !is_trusted(&peer) {
+        return peer.to_string();
+    }
+    let forwarded = header_of(request, "x-forwarded-for").unwrap_or_default();
+    let hops = forwarded.rsplit(',').map_while(|hop| hop.trim().parse::<IpAddr>().ok());
+    hops.into_iter().find(|hop| !is_trusted(hop)).unwrap_or(peer).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_from_outside_must_be_well_formed() {
+        assert!(
+            is_request_id("0199f2d4-aaaa-7bbb-8ccc-dddddddddddd")
+                && !is_request_id("short")
+                && !is_request_id("has\nnewline")
+        );
+        assert!(is_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+        assert!(!is_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331"));
+    }
+}

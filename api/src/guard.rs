@@ -1,0 +1,131 @@
+//! Who may call an operation, as a type in its signature. A guard that cannot decide refuses.
+
+use std::marker::PhantomData;
+
+use domain::sessions::{self, Viewer};
+use domain::users::{Role, Status};
+use poem::{Request, RequestBody};
+use poem_openapi::registry::{MetaSecurityScheme, Registry};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+
+use crate::App;
+use crate::error::ApiError;
+use crate::token::{Claims, TokenError};
+
+/// The signed-in caller, admitted by a rule.
+#[derive(Debug)]
+pub struct Auth<R>(pub Viewer, PhantomData<R>);
+
+/// Decides from the caller's role and status, as they are in the database at this moment.
+pub trait Rule {
+    fn admit(viewer: &Viewer) -> Result<(), ApiError>;
+}
+
+macro_rules! rules {
+    ($($(#[$doc:meta])* $name:ident = $test:expr;)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub enum $name {}
+
+        impl Rule for $name {
+            fn admit(viewer: &Viewer) -> Result<(), ApiError> {
+                let test: fn(&Viewer) -> bool = $test;
+                if test(viewer) { Ok(()) } else { Err(refusal(viewer)) }
+            }
+        }
+    )+};
+}
+
+rules! {
+    /// Any living session, also of a suspended account: what is one's own may be read.
+    Anyone = |_| true;
+    /// Not suspended.
+    Active = |viewer| viewer.status != Status::Suspended;
+    ActiveClient = |viewer| viewer.role == Role::Client && viewer.status != Status::Suspended;
+    ActiveTalent = |viewer| viewer.role == Role::Talent && viewer.status != Status::Suspended;
+    VerifiedTalent = |viewer| viewer.role == Role::Talent && viewer.status == Status::Verified;
+    /// A verified client, or an admin.
+    VerifiedClient = |viewer| viewer.is_admin() || viewer.role == Role::Client && viewer.status == Status::Verified;
+    /// Clients and admins.
+    ClientSide = |viewer| matches!(viewer.role, Role::Client | Role::Admin);
+    AnyTalent = |viewer| viewer.role == Role::Talent;
+    AdminOnly = |viewer| viewer.is_admin() && viewer.status == Status::Verified;
+}
+
+fn refusal(viewer: &Viewer) -> ApiError {
+    match viewer.status {
+        Status::Suspended => {
+            ApiError::Forbidden { code: "ACCOUNT_SUSPENDED", message: "This account is suspended" }
+        }
+        Status::Pending | Status::PendingInvite | Status::Invited => ApiError::Forbidden {
+            code: "ACCOUNT_NOT_VERIFIED",
+            message: "This needs another role or a verified account",
+        },
+        Status::Verified | Status::Banned => {
+            ApiError::Forbidden { code: "ROLE_NOT_ALLOWED", message: "Your role may not do this" }
+        }
+    }
+}
+
+/// What the edge found in the `Authorization` header, before any rule was asked.
+pub type Bearer = Option<Result<Claims, TokenError>>;
+
+/// The living session behind a token's claims.
+pub async fn viewer(app: &App, bearer: &Bearer) -> Result<Viewer, ApiError> {
+    let unauthorized = |code, message| Err(ApiError::Unauthorized { code, message });
+    let claims = match bearer {
+        None => return unauthorized("TOKEN_MISSING", "Sign in first"),
+        Some(Err(TokenError::Invalid)) => return unauthorized("TOKEN_INVALID", "This token is not valid"),
+        Some(Err(TokenError::Expired)) => {
+            return unauthorized("TOKEN_EXPIRED", "This token has expired; refresh it");
+        }
+        Some(Ok(claims)) => claims,
+    };
+    let found = sessions::find_viewer(&mut *app.db.conn().await?, claims.sid, app.clock.now()).await?;
+    match found {
+        Some(viewer) if viewer.user == claims.sub => Ok(viewer),
+        _ => unauthorized("SESSION_ENDED", "This session has ended; sign in again"),
+    }
+}
+
+const SCHEME: &str = "bearer";
+
+impl<'a, R: Rule + Send> ApiExtractor<'a> for Auth<R> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        registry.create_security_scheme(
+            SCHEME,
+            MetaSecurityScheme {
+                ty: "http",
+                description: Some("The accessToken of register, login or refresh; it lives for 15 minutes."),
+                name: None,
+                key_in: None,
+                scheme: Some("bearer"),
+                bearer_format: Some("JWT"),
+                flows: None,
+                openid_connect_url: None,
+            },
+        );
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec![SCHEME]
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _: &mut RequestBody,
+        _: ExtractParamOptions<Self::ParamType>,
+    ) -> poem::Result<Self> {
+        let misrouted = || ApiError::Internal("a guarded operation outside the edge".into());
+        let app = request.data::<App>().ok_or_else(misrouted)?;
+        let bearer = request.data::<Bearer>().ok_or_else(misrouted)?;
+        let viewer = viewer(app, bearer).await?;
+        R::admit(&viewer)?;
+        Ok(Self(viewer, PhantomData))
+    }
+}

@@ -1,0 +1,143 @@
+//! Invitations, from the talent's side.
+
+use domain::ids::InvitationId;
+use domain::invitations::{self, Accepted, Assignment, Invitation};
+use domain::missions::{self, Sight};
+use jobs::effects;
+use poem::web::Data;
+use poem_openapi::param::{Path, Query};
+use poem_openapi::payload::Json;
+use poem_openapi::{Object, OpenApi};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::App;
+use crate::error::ApiResult;
+use crate::guard::{AnyTalent, Auth, VerifiedTalent};
+use crate::missions::MissionView;
+use crate::wire::{self, Text, mirror};
+
+#[derive(Debug)]
+pub struct InvitationsApi;
+
+mirror! {
+    InvitationStatus = domain::invitations::InvitationStatus { Pending, Accepted, Declined, Expired }
+    AssignmentStatus = domain::invitations::AssignmentStatus { Assigned, InProgress, Completed, Cancelled, Withdrawn }
+}
+
+/// An invitation to a mission.
+#[derive(Debug, Object)]
+#[oai(rename_all = "camelCase")]
+struct InvitationView {
+    id: Uuid,
+    mission_id: Uuid,
+    status: InvitationStatus,
+    /// 1 is the first.
+    wave: i16,
+    mission: MissionView,
+}
+
+/// A page of invitations, newest first.
+#[derive(Debug, Object)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
+struct InvitationPage {
+    #[oai(validator(max_items = 100))]
+    items: Vec<InvitationView>,
+    /// For the next page; absent on the last.
+    #[oai(validator(max_length = 100))]
+    next_cursor: Option<String>,
+}
+
+/// A talent's place in a mission.
+#[derive(Debug, Object)]
+#[oai(rename_all = "camelCase")]
+struct AssignmentView {
+    id: Uuid,
+    mission_id: Uuid,
+    talent_id: Uuid,
+    status: AssignmentStatus,
+    created_at: OffsetDateTime,
+}
+
+impl From<Assignment> for AssignmentView {
+    fn from(assignment: Assignment) -> Self {
+        Self {
+            id: assignment.id.0,
+            mission_id: assignment.mission_id.0,
+            talent_id: assignment.talent_id.0,
+            status: assignment.status.into(),
+            created_at: assignment.created_at,
+        }
+    }
+}
+
+#[OpenApi(prefix_path = "/api/v1")]
+impl InvitationsApi {
+    /// List one's own invitations
+    #[oai(path = "/me/invitations", method = "get", operation_id = "listMyInvitations")]
+    async fn list_my_invitations(
+        &self,
+        app: Data<&App>,
+        caller: Auth<AnyTalent>,
+        /// `nextCursor` of the page before.
+        #[oai(validator(max_length = 100))]
+        cursor: Query<Option<Text>>,
+        /// Items of a page; 20 when absent.
+        #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
+        limit: Query<Option<i64>>,
+    ) -> ApiResult<Json<InvitationPage>> {
+        let page = wire::page(cursor.0.as_ref(), limit.0)?;
+        let mut conn = app.db.conn().await?;
+        let (invitations, next) = invitations::list_for(&mut conn, caller.0.user, page).await?;
+        let mut items = Vec::with_capacity(invitations.len());
+        for invitation in invitations {
+            let mission = missions::get(&mut conn, invitation.mission_id).await?;
+            items.push(view(invitation, MissionView::of(mission, Sight::Public)));
+        }
+        Ok(Json(InvitationPage { items, next_cursor: wire::next(next) }))
+    }
+
+    /// Accept an invitation
+    ///
+    /// First come, first served: exactly as many acceptances count as the mission has slots. The winner may repeat it.
+    #[oai(path = "/invitations/:id/accept", method = "post", operation_id = "acceptInvitation")]
+    async fn accept_invitation(
+        &self,
+        app: Data<&App>,
+        caller: Auth<VerifiedTalent>,
+        id: Path<Uuid>,
+    ) -> ApiResult<Json<AssignmentView>> {
+        let now = app.clock.now();
+        let mut tx = app.db.begin().await?;
+        let accepted = invitations::accept(&mut tx, InvitationId(id.0), caller.0.user, now).await?;
+        effects::assigned(&mut tx, &accepted, now).await?;
+        tx.commit().await?;
+        let (Accepted::Assigned { assignment, .. } | Accepted::Already(assignment)) = accepted;
+        Ok(Json(assignment.into()))
+    }
+
+    /// Decline an invitation
+    #[oai(path = "/invitations/:id/decline", method = "post", operation_id = "declineInvitation")]
+    async fn decline_invitation(
+        &self,
+        app: Data<&App>,
+        caller: Auth<VerifiedTalent>,
+        id: Path<Uuid>,
+    ) -> ApiResult<Json<InvitationView>> {
+        let mut conn = app.db.conn().await?;
+        let invitation =
+            invitations::decline(&mut conn, InvitationId(id.0), caller.0.user, app.clock.now()).await?;
+        let mission = missions::get(&mut conn, invitation.mission_id).await?;
+        Ok(Json(view(invitation, MissionView::of(mission, Sight::Public))))
+    }
+}
+
+fn view(invitation: Invitation, mission: MissionView) -> InvitationView {
+    InvitationView {
+        id: invitation.id.0,
+        mission_id: invitation.mission_id.0,
+        status: invitation.status.into(),
+        wave: invitation.wave,
+        mission,
+    }
+}

@@ -1,0 +1,102 @@
+//! The HTTP and WebSocket edge: extract, authorise, one call into the domain, enqueue, map to a wire type.
+
+pub mod admin;
+pub mod auth;
+pub mod config;
+pub mod conversations;
+pub mod error;
+pub mod guard;
+pub mod health;
+pub mod invitations;
+pub mod live;
+pub mod missions;
+pub mod openapi;
+pub mod operations;
+pub mod password;
+pub mod people;
+pub mod rate_limit;
+pub mod token;
+pub mod wire;
+
+mod edge;
+
+use std::io;
+use std::sync::Arc;
+
+use domain::{Bus, Clock, Db};
+use poem::listener::{Acceptor, Listener, TcpListener};
+use poem::{EndpointExt, Route, Server, get};
+use tokio_util::sync::CancellationToken;
+
+pub use config::Config;
+
+/// What endpoints work with.
+#[derive(Clone, Debug)]
+pub struct App {
+    pub db: Db,
+    pub clock: Clock,
+    pub redis: redis::aio::ConnectionManager,
+    pub passwords: password::Passwords,
+    pub tokens: token::Tokens,
+    pub limiter: rate_limit::Limiter,
+    pub proxies: Arc<[ipnet::IpNet]>,
+    pub hub: live::Hub,
+}
+
+impl App {
+    pub fn new(config: &Config, clock: Clock) -> io::Result<Self> {
+        let redis = domain::bus::connect(&config.redis_url).map_err(io::Error::other)?;
+        let bus = Bus::new(redis.clone(), &config.redis_prefix);
+        let db =
+            Db::connect(&config.database_url, config.database_connections, bus).map_err(io::Error::other)?;
+        Ok(Self {
+            hub: live::Hub::start(db.clone(), &config.redis_url).map_err(io::Error::other)?,
+            passwords: password::Passwords::new(),
+            tokens: token::Tokens::new(&config.jwt_secret, &config.jwt_previous_secrets),
+            limiter: rate_limit::Limiter::new(redis.clone(), &config.redis_prefix, config.rate_limit.clone()),
+            proxies: config.trusted_proxies.clone().into(),
+            db,
+            clock,
+            redis,
+        })
+    }
+}
+
+/// Every route. The platform's are plain, the product's are in the OpenAPI document.
+pub fn routes(app: App) -> impl poem::IntoEndpoint {
+    let document = openapi::Document::build();
+    let operations = Arc::new(operations::Operations::of(&document));
+    let api = Route::new()
+        .at("/api/v1/ws", get(live::socket::upgrade))
+        .at("/", get(health::ok))
+        .at("/health/live", get(health::live))
+        .at("/health/ready", get(health::ready))
+        .nest_no_strip("/api/v1", openapi::service());
+    openapi::mount(api, document).data(app.clone()).with(edge::Edge::new(app, operations))
+}
+
+/// Serves on the acceptor until `stop` is cancelled; requests in flight may finish, sockets are closed with 1012.
+pub async fn serve<A: Acceptor + 'static>(acceptor: A, app: App, stop: CancellationToken) -> io::Result<()> {
+    let hub = app.hub.clone();
+    let stopping = {
+        let (hub, stop) = (hub.clone(), stop.clone());
+        async move {
+            stop.cancelled().await;
+            hub.close();
+        }
+    };
+    let server = Server::new_with_acceptor(acceptor);
+    let result = server
+        .run_with_graceful_shutdown(routes(app), stopping, Some(std::time::Duration::from_secs(10)))
+        .await;
+    hub.closed().await;
+    result
+}
+
+/// One API process, until `stop` is cancelled.
+pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> io::Result<()> {
+    let app = App::new(&config, clock)?;
+    let acceptor = TcpListener::bind((config.host.as_str(), config.port)).into_acceptor().await?;
+    tracing::info!(host = config.host, port = config.port, "listening");
+    serve(acceptor, app, stop).await
+}

@@ -1,0 +1,237 @@
+//! Live delivery: one subscriber per process, one task per room, sockets with bounded queues.
+//!
+//! A room is a channel that sockets of this process listen to. Its task keeps a cursor, the number of the last delivery that
+//! it handed on: what is one ahead goes out, what is further ahead is refilled from PostgreSQL first, what is behind is
+//! dropped. So a socket sees each number once and in order, whatever pub/sub loses, repeats or reorders.
+
+pub mod socket;
+
+mod protocol;
+mod room;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use domain::bus::Signal;
+use domain::ids::{SessionId, UserId};
+use domain::live::{self, Channel, Delivery};
+use domain::{Db, sessions};
+use redis::aio::ConnectionManager;
+use redis::{FromRedisValue, PushInfo, PushKind, RedisResult};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use room::{Room, ToRoom};
+
+/// How often the heads of all rooms are compared with their cursors: normally, and while pub/sub is down.
+const COMPARE: Duration = Duration::from_secs(2);
+const COMPARE_WITHOUT_REDIS: Duration = Duration::from_millis(500);
+
+#[derive(Clone, Debug)]
+pub struct Hub(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    db: Db,
+    subscriber: Subscriber,
+    rooms: Mutex<HashMap<Channel, mpsc::Sender<ToRoom>>>,
+    sockets: Mutex<HashMap<u64, Socket>>,
+    next_connection: std::sync::atomic::AtomicU64,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    /// Something may have been missed: compare now.
+    suspicion: Notify,
+    redis_is_away: AtomicBool,
+}
+
+#[derive(Clone)]
+struct Subscriber(ConnectionManager);
+
+impl std::fmt::Debug for Subscriber {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Subscriber")
+    }
+}
+
+/// What the hub knows of a signed-in socket.
+#[derive(Debug)]
+struct Socket {
+    session: SessionId,
+    ended: CancellationToken,
+}
+
+/// A socket's place in a room.
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    pub(crate) connection: u64,
+    pub(crate) user: UserId,
+    pub(crate) outbox: mpsc::Sender<Arc<str>>,
+    /// Cancelled when the outbox is full: the socket is cut rather than buffered without bound.
+    pub(crate) too_slow: CancellationToken,
+}
+
+impl Hub {
+    pub fn start(db: Db, redis_url: &str) -> RedisResult<Self> {
+        let (subscriber, pushes) = domain::bus::subscriber(redis_url)?;
+        let hub = Self(Arc::new(Inner {
+            subscriber: Subscriber(subscriber),
+            rooms: Mutex::default(),
+            sockets: Mutex::default(),
+            next_connection: Default::default(),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            suspicion: Notify::new(),
+            redis_is_away: AtomicBool::new(false),
+            db,
+        }));
+        tokio::spawn(hub.clone().listen_to_redis(pushes));
+        tokio::spawn(hub.clone().listen_to_ourselves());
+        tokio::spawn(hub.clone().compare());
+        Ok(hub)
+    }
+
+    /// Tells every socket to close with 1012 (service restart).
+    pub fn close(&self) {
+        self.0.stop.cancel();
+        self.0.tasks.close();
+    }
+
+    /// Completes when the last socket has closed.
+    pub async fn closed(&self) {
+        self.0.tasks.wait().await;
+    }
+
+    /// Adds a member to a room: its greeting (told the cursor), what came after `after`, then everything live, without gap.
+    async fn join(&self, channel: Channel, member: Member, after: Option<i64>, greeting: room::Greeting) {
+        let mut ticket = Some((member, greeting));
+        while let Some((member, greeting)) = ticket.take() {
+            let (reply, returned) = oneshot::channel();
+            let room = self.room(channel);
+            let _ = room.send(ToRoom::Join { member, after, greeting, unserved: reply }).await;
+            // A room that was just closing hands the ticket back or drops it with its inbox; a dropped ticket's socket is cut.
+            ticket = returned.await.ok().flatten();
+        }
+    }
+
+    fn room(&self, channel: Channel) -> mpsc::Sender<ToRoom> {
+        let mut rooms = self.rooms();
+        if let Some(room) = rooms.get(&channel)
+            && !room.is_closed()
+        {
+            return room.clone();
+        }
+        let (sender, inbox) = mpsc::channel(1024);
+        rooms.insert(channel, sender.clone());
+        tokio::spawn(Room::new(self.clone(), channel).run(inbox));
+        sender
+    }
+
+    fn rooms(&self) -> MutexGuard<'_, HashMap<Channel, mpsc::Sender<ToRoom>>> {
+        self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sockets(&self) -> MutexGuard<'_, HashMap<u64, Socket>> {
+        self.0.sockets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn leave(&self, channel: Channel, connection: u64) {
+        let room = self.rooms().get(&channel).cloned();
+        if let Some(room) = room {
+            let _ = room.send(ToRoom::Leave(connection)).await;
+        }
+    }
+
+    /// Hands a signal to its room, if sockets of this process listen there. A full inbox may drop it: the room refills.
+    fn deliver(&self, name: &str, payload: &str) {
+        let Ok(channel) = name.parse::<Channel>() else { return };
+        let Some(room) = self.rooms().get(&channel).cloned() else { return };
+        match serde_json::from_str::<Delivery>(payload) {
+            Ok(delivery) => drop(room.try_send(ToRoom::Deliver(delivery))),
+            Err(error) => tracing::warn!(%error, name, "a signal that is no delivery"),
+        }
+    }
+
+    async fn listen_to_redis(self, mut pushes: mpsc::UnboundedReceiver<PushInfo>) {
+        while let Some(push) = pushes.recv().await {
+            match push.kind {
+                PushKind::Message => {
+                    let Ok((name, payload)) =
+                        <(String, String)>::from_redis_value(redis::Value::Array(push.data))
+                    else {
+                        continue;
+                    };
+                    if let Some(channel) = self.0.db.bus().channel(&name) {
+                        self.deliver(channel, &payload);
+                    }
+                }
+                PushKind::Disconnection => {
+                    self.0.redis_is_away.store(true, Ordering::Relaxed);
+                    self.0.suspicion.notify_one();
+                }
+                PushKind::Subscribe if self.0.redis_is_away.swap(false, Ordering::Relaxed) => {
+                    self.0.suspicion.notify_one();
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Our own sockets are served without waiting for Redis; what comes back from there is behind the cursor by then.
+    async fn listen_to_ourselves(self) {
+        let mut local = self.0.db.bus().local();
+        loop {
+            match local.recv().await {
+                Ok(signal) => {
+                    let Signal { channel, payload } = &*signal;
+                    self.deliver(channel, payload);
+                }
+                Err(RecvError::Lagged(_)) => self.0.suspicion.notify_one(),
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
+    /// The truth behind the doorbell: one query for the heads of all rooms, one for the sessions of all sockets.
+    async fn compare(self) {
+        loop {
+            let away = self.0.redis_is_away.load(Ordering::Relaxed);
+            tokio::select! {
+                () = tokio::time::sleep(if away { COMPARE_WITHOUT_REDIS } else { COMPARE }) => {}
+                () = self.0.suspicion.notified() => {}
+                () = self.0.stop.cancelled() => return,
+            }
+            let channels: Vec<Channel> = self.rooms().keys().copied().collect();
+            if channels.is_empty() {
+                continue;
+            }
+            match live::heads(&self.0.db, &channels).await {
+                Ok(heads) => {
+                    for (channel, head) in heads {
+                        let room = self.rooms().get(&channel).cloned();
+                        if let Some(room) = room {
+                            let _ = room.try_send(ToRoom::Head(head));
+                        }
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "cannot compare heads; rooms may lag"),
+            }
+            if let Err(error) = self.end_sockets_without_session().await {
+                tracing::warn!(%error, "cannot compare sessions");
+            }
+        }
+    }
+
+    async fn end_sockets_without_session(&self) -> domain::Result<()> {
+        let ours: Vec<SessionId> = self.sockets().values().map(|socket| socket.session).collect();
+        let mut conn = self.0.db.conn().await?;
+        let ended = sessions::list_ended(&mut conn, &ours).await?;
+        for socket in self.sockets().values().filter(|socket| ended.contains(&socket.session)) {
+            socket.ended.cancel();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,271 @@
+//! The socket's frames, as they are read and written.
+
+use domain::ids::{ConversationId, MessageId, MissionId, UserId};
+use domain::live::Event;
+use domain::messages::Room;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::error::ApiError;
+
+/// A frame from a client.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClientFrame {
+    pub(super) event: String,
+    #[serde(default)]
+    pub(super) data: Value,
+    /// Comes back in the answer.
+    #[serde(default)]
+    pub(super) id: Option<String>,
+}
+
+/// What a client may ask for.
+#[derive(Debug)]
+pub(super) enum Request {
+    Auth(Auth),
+    Join { room: Room, after: Option<i64> },
+    Leave(Room),
+    Send(Send),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Auth {
+    pub(super) token: String,
+    pub(super) after_event_seq: Option<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Send {
+    mission_id: Option<Uuid>,
+    conversation_id: Option<Uuid>,
+    pub(super) content: String,
+    pub(super) client_message_id: Option<String>,
+    #[serde(default)]
+    pub(super) attachments: Vec<Uuid>,
+}
+
+impl Send {
+    pub(super) fn room(&self) -> Result<Room, Fault> {
+        match (self.mission_id, self.conversation_id) {
+            (Some(mission), None) => Ok(Room::Mission(MissionId(mission))),
+            (None, Some(conversation)) => Ok(Room::Conversation(ConversationId(conversation))),
+            _ => Err(Fault::invalid("either missionId or conversationId is needed")),
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        let length = self.content.chars().count();
+        let id = self.client_message_id.as_ref().map_or(1, |id| id.chars().count());
+        match () {
+            () if !(1..=2000).contains(&length) => Err(Fault::invalid("content has 1 to 2,000 characters")),
+            () if self.content.trim().is_empty() => Err(Fault::invalid("content is blank")),
+            () if self.content.contains('\0') => Err(Fault::invalid("content must not contain U+0000")),
+            () if !(1..=64).contains(&id) => Err(Fault::invalid("clientMessageId has 1 to 64 characters")),
+            () if self.attachments.len() > 5 => Err(Fault::invalid("at most 5 attachments")),
+            () => Ok(()),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Place {
+    mission_id: Uuid,
+    after_seq: Option<i64>,
+}
+
+impl ClientFrame {
+    pub(super) fn parse(text: &str) -> Result<Self, Fault> {
+        let frame: Self = serde_json::from_str(text).map_err(|error| Fault::invalid(error.to_string()))?;
+        match frame.id.as_ref().is_some_and(|id| id.len() > 64) {
+            true => Err(Fault::invalid("id has at most 64 bytes")),
+            false => Ok(frame),
+        }
+    }
+
+    pub(super) fn request(&self) -> Result<Request, Fault> {
+        fn data<'d, T: Deserialize<'d>>(data: &'d Value) -> Result<T, Fault> {
+            T::deserialize(data).map_err(|error| Fault::invalid(error.to_string()))
+        }
+        // The seed's clients send the bare id.
+        let place = || match &self.data {
+            Value::String(_) => Ok(Place { mission_id: data(&self.data)?, after_seq: None }),
+            object => data::<Place>(object),
+        };
+        let mission = |place: &Place| Room::Mission(MissionId(place.mission_id));
+        Ok(match self.event.as_str() {
+            "auth" => Request::Auth(data(&self.data)?),
+            "mission:join" => {
+                let place = place()?;
+                Request::Join { room: mission(&place), after: place.after_seq }
+            }
+            "mission:leave" => Request::Leave(mission(&place()?)),
+            "chat:send" => Request::Send(data(&self.data)?),
+            _ => {
+                return Err(Fault {
+                    code: "UNKNOWN_EVENT".into(),
+                    message: "there is no such event".into(),
+                    retry_after_ms: None,
+                });
+            }
+        })
+    }
+}
+
+/// `ready`: signed in; the user's feed follows.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Ready {
+    pub(super) user_id: UserId,
+    pub(super) event_seq: i64,
+    pub(super) connection_id: u64,
+}
+
+impl Event for Ready {
+    const NAME: &'static str = "ready";
+}
+
+/// `mission:joined`: the room's messages follow.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Joined {
+    pub(super) mission_id: Option<MissionId>,
+    pub(super) conversation_id: ConversationId,
+    pub(super) seq: i64,
+    pub(super) members: Vec<UserId>,
+}
+
+impl Event for Joined {
+    const NAME: &'static str = "mission:joined";
+}
+
+/// `ack`: stored.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Stored {
+    pub(super) message_id: MessageId,
+    pub(super) seq: i64,
+    #[serde(with = "time::serde::rfc3339")]
+    pub(super) created_at: OffsetDateTime,
+}
+
+/// Frames that answer one of the client's carry its id.
+#[derive(Serialize)]
+struct Answer<'a, D> {
+    event: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    data: D,
+}
+
+fn answer(event: &str, id: Option<&str>, data: impl Serialize) -> String {
+    #[expect(clippy::expect_used, reason = "answers are structs of strings and numbers, which always encode")]
+    serde_json::to_string(&Answer { event, id, data }).expect("an answer encodes")
+}
+
+pub(super) fn ack(id: Option<&str>, data: impl Serialize) -> String {
+    answer("ack", id, data)
+}
+
+/// A fault of a frame; the socket stays open.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Fault {
+    code: String,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
+}
+
+impl Fault {
+    fn invalid(message: impl Into<String>) -> Self {
+        Self { code: "INVALID_FRAME".into(), message: message.into(), retry_after_ms: None }
+    }
+
+    pub(super) fn not_text() -> Self {
+        Self::invalid("frames are JSON text")
+    }
+
+    pub(super) fn unauthenticated() -> Self {
+        Self { code: "UNAUTHENTICATED".into(), message: "send auth first".into(), retry_after_ms: None }
+    }
+
+    pub(super) fn rate_limited(seconds: u64) -> Self {
+        Self {
+            code: "RATE_LIMITED".into(),
+            message: "too many messages".into(),
+            retry_after_ms: Some(seconds * 1000),
+        }
+    }
+
+    pub(super) fn frame(&self, id: Option<&str>) -> String {
+        #[derive(Serialize)]
+        struct WithId<'a> {
+            #[serde(flatten)]
+            fault: &'a Fault,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            id: Option<&'a str>,
+        }
+        answer("error", id, WithId { fault: self, id })
+    }
+}
+
+impl From<ApiError> for Fault {
+    fn from(error: ApiError) -> Self {
+        if let ApiError::Internal(cause) = &error {
+            tracing::error!(cause, "a frame failed");
+        }
+        Self { code: error.code().into(), message: error.to_string(), retry_after_ms: None }
+    }
+}
+
+impl From<domain::Error> for Fault {
+    fn from(error: domain::Error) -> Self {
+        ApiError::from(error).into()
+    }
+}
+
+impl From<sqlx::Error> for Fault {
+    fn from(error: sqlx::Error) -> Self {
+        ApiError::from(error).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(text: &str) -> Result<Request, Fault> {
+        ClientFrame::parse(text)?.request()
+    }
+
+    #[test]
+    fn frames_are_read_strictly() {
+        let id = "0199f2d4-0000-7000-8000-000000000000";
+        assert!(matches!(
+            request(&format!(r#"{{"event":"mission:join","data":"{id}"}}"#)),
+            Ok(Request::Join { after: None, .. })
+        ));
+        assert!(matches!(
+            request(&format!(r#"{{"event":"mission:join","data":{{"missionId":"{id}","afterSeq":3}}}}"#)),
+            Ok(Request::Join { after: Some(3), .. })
+        ));
+        for bad in [
+            "",
+            "[]",
+            "{}",
+            r#"{"event":"nothing:known","data":{}}"#,
+            r#"{"event":"mission:join","data":{"missionId":7}}"#,
+            r#"{"event":"mission:join","data":{"missionId":"x"}}"#,
+            r#"{"event":"auth","data":{"token":"x","admin":true}}"#,
+            r#"{"event":"auth","data":{"token":"x"},"extra":1}"#,
+        ] {
+            assert!(request(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use domain::live::{self, Channel, Delivery};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Hub, Member};
+
+/// Makes the first frame for a new member from the room's cursor.
+pub(super) type Greeting = Box<dyn FnOnce(i64) -> String + Send>;
+
+pub(super) enum ToRoom {
+    Join {
+        member: Member,
+        after: Option<i64>,
+        greeting: Greeting,
+        /// Answered with the ticket when the room closes instead of serving it, else with nothing.
+        unserved: oneshot::Sender<Option<(Member, Greeting)>>,
+    },
+    Leave(u64),
+    Deliver(Delivery),
+    /// The sequence's newest number, as PostgreSQL has it.
+    Head(i64),
+}
+
+/// More than this behind, a member is told to read the history over REST.
+const MOST_REFILL: i64 = 500;
+
+pub(super) struct Room {
+    hub: Hub,
+    channel: Channel,
+    /// Number of the last delivery that the members have; unknown until the head was read once.
+    cursor: Option<i64>,
+    subscribed: bool,
+    members: HashMap<u64, Member>,
+}
+
+impl Room {
+    pub(super) fn new(hub: Hub, channel: Channel) -> Self {
+        Self { hub, channel, cursor: None, subscribed: false, members: HashMap::new() }
+    }
+
+    /// Serves until the last member has left.
+    pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<ToRoom>) {
+        while let Some(message) = inbox.recv().await {
+            self.take(message).await;
+            if self.members.is_empty() && inbox.is_empty() {
+                break;
+            }
+        }
+        // From here on `Hub::room` opens a new one; what still slipped in is handed back.
+        inbox.close();
+        while let Some(message) = inbox.recv().await {
+            if let ToRoom::Join { member, greeting, unserved, .. } = message {
+                let _ = unserved.send(Some((member, greeting)));
+            }
+        }
+        let still_ours = {
+            let mut rooms = self.hub.rooms();
+            let closed = rooms.get(&self.channel).is_some_and(mpsc::Sender::is_closed);
+            closed && rooms.remove(&self.channel).is_some()
+        };
+        if still_ours && self.subscribed {
+            let name = self.hub.0.db.bus().name(&self.channel.to_string());
+            let _ = self.hub.0.subscriber.0.clone().unsubscribe(name).await;
+        }
+    }
+
+    async fn take(&mut self, message: ToRoom) {
+        match message {
+            ToRoom::Join { member, after, greeting, unserved } => {
+                self.join(member, after, greeting).await;
+                let _ = unserved.send(None);
+            }
+            ToRoom::Leave(connection) => drop(self.members.remove(&connection)),
+            ToRoom::Deliver(delivery) => self.deliver(delivery).await,
+            ToRoom::Head(head) => {
+                self.subscribe().await;
+                if let Err(error) = self.advance(head).await {
+                    tracing::warn!(%error, channel = %self.channel, "cannot refill");
+                }
+            }
+        }
+    }
+
+    /// Subscribed before the head is read, so that what comes after the head is heard.
+    async fn subscribe(&mut self) {
+        if !self.subscribed {
+            let name = self.hub.0.db.bus().name(&self.channel.to_string());
+            match self.hub.0.subscriber.0.clone().subscribe(name).await {
+                Ok(()) => self.subscribed = true,
+                Err(error) => {
+                    tracing::debug!(%error, channel = %self.channel, "not subscribed; heads are compared meanwhile");
+                    self.hub.0.redis_is_away.store(true, std::sync::atomic::Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    async fn join(&mut self, member: Member, after: Option<i64>, greeting: Greeting) {
+        self.subscribe().await;
+        match self.history(after).await {
+            Ok((cursor, missed)) => {
+                send(&member, greeting(cursor).into());
+                for frame in missed {
+                    send(&member, frame);
+                }
+                self.members.insert(member.connection, member);
+            }
+            Err(error) => {
+                tracing::warn!(%error, channel = %self.channel, "cannot join");
+                // Closed with a reason; the client comes back when the database does.
+                member.too_slow.cancel();
+            }
+        }
+    }
+
+    /// The cursor, and what a member missed up to it.
+    async fn history(&mut self, after: Option<i64>) -> domain::Result<(i64, Vec<Arc<str>>)> {
+        let db = &self.hub.0.db;
+        let cursor = match self.cursor {
+            Some(cursor) => cursor,
+            None => *self.cursor.insert(live::head(db, self.channel).await?),
+        };
+        let after = match after {
+            Some(after) if after < cursor => after,
+            _ => return Ok((cursor, Vec::new())),
+        };
+        if cursor - after > MOST_REFILL {
+            let resync = serde_json::json!({ "event": "resync", "data": { "after": after, "head": cursor } });
+            return Ok((cursor, vec![resync.to_string().into()]));
+        }
+        let missed = live::between(&mut *db.conn().await?, self.channel, after, cursor).await?;
+        Ok((cursor, missed.into_iter().map(|delivery| delivery.frame.into()).collect()))
+    }
+
+    async fn deliver(&mut self, delivery: Delivery) {
+        let Some(seq) = delivery.seq else { return self.broadcast(&delivery) };
+        match self.cursor {
+            Some(cursor) if seq == cursor + 1 => {
+                self.cursor = Some(seq);
+                self.broadcast(&delivery);
+            }
+            _ => {
+                if let Err(error) = self.advance(seq).await {
+                    tracing::warn!(%error, channel = %self.channel, "cannot refill; comparing heads will");
+                }
+            }
+        }
+    }
+
+    /// Hands on everything up to `head` from PostgreSQL.
+    async fn advance(&mut self, head: i64) -> domain::Result<()> {
+        let Some(cursor) = self.cursor.filter(|cursor| *cursor < head) else { return Ok(()) };
+        let mut conn = self.hub.0.db.conn().await?;
+        for delivery in live::between(&mut conn, self.channel, cursor, head).await? {
+            self.cursor = delivery.seq;
+            self.broadcast(&delivery);
+        }
+        Ok(())
+    }
+
+    fn broadcast(&self, delivery: &Delivery) {
+        let frame: Arc<str> = delivery.frame.as_str().into();
+        for member in self.members.values().filter(|member| !delivery.except.contains(&member.user)) {
+            send(member, frame.clone());
+        }
+    }
+}
+
+fn send(member: &Member, frame: Arc<str>) {
+    if member.outbox.try_send(frame).is_err() {
+        member.too_slow.cancel();
+    }
+}

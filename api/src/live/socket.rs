@@ -1,0 +1,390 @@
+//! One WebSocket: sign in, then requests in and frames out.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use domain::live::{self, Channel};
+use domain::messages::{self, NewMessage, Room, Sent};
+use domain::sessions::Viewer;
+use domain::users::Status;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use poem::web::Data;
+use poem::web::websocket::{CloseCode, Message, WebSocket, WebSocketStream};
+use poem::{IntoResponse, Request as HttpRequest, Response, handler};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_util::sync::CancellationToken;
+
+use super::protocol::{self, ClientFrame, Fault, Joined, Ready, Request, Stored};
+use super::{Hub, Member, Socket as Registered};
+use crate::App;
+use crate::error::ApiError;
+use crate::guard::{self, Bearer};
+use crate::token::Claims;
+
+/// Largest frame of a client, in bytes.
+const LARGEST_FRAME: usize = 16 * 1024;
+/// Frames waiting for a socket beyond which it counts as too slow; holds a whole refill.
+const OUTBOX: usize = 1024;
+const SIGN_IN: Duration = Duration::from_secs(5);
+const PING: Duration = Duration::from_secs(25);
+/// Silence, pongs included, after which the peer is gone.
+const SILENCE: Duration = Duration::from_secs(60);
+/// A write that takes longer has no reader.
+const WRITE: Duration = Duration::from_secs(10);
+/// Faulty frames after which a client is cut.
+const MOST_FAULTS: u32 = 100;
+
+const UNAUTHENTICATED: u16 = 4401;
+const FORBIDDEN: u16 = 4403;
+const TOO_SLOW: u16 = 1013;
+const RESTART: u16 = 1012;
+const TOO_BIG: u16 = 1009;
+const ABUSE: u16 = 1008;
+const AWAY: u16 = 1001;
+
+#[handler]
+pub fn upgrade(request: &HttpRequest, socket: WebSocket, app: Data<&App>) -> Response {
+    let bearer: Bearer = match request.data::<Bearer>() {
+        Some(Some(header)) => Some(header.clone()),
+        _ => sub_protocol_token(request).map(|token| app.tokens.verify_access(&token, app.clock.now())),
+    };
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(LARGEST_FRAME))
+        .max_frame_size(Some(LARGEST_FRAME))
+        // The defaults reserve 256 KiB for each socket.
+        .read_buffer_size(4 * 1024)
+        .write_buffer_size(4 * 1024)
+        .max_write_buffer_size(1 << 20);
+    let app = app.0.clone();
+    let serve = move |stream| {
+        let (tasks, stop) = (app.hub.0.tasks.clone(), app.hub.0.stop.clone());
+        tasks.track_future(Socket::new(app, stream).serve(bearer, stop))
+    };
+    socket.protocols(["bearer"]).config(config).on_upgrade(serve).into_response()
+}
+
+/// `Sec-WebSocket-Protocol: bearer, <token>`, for browsers, which cannot set headers.
+fn sub_protocol_token(request: &HttpRequest) -> Option<String> {
+    let offered = request.header("sec-websocket-protocol")?;
+    let (scheme, token) = offered.split_once(',')?;
+    (scheme.trim() == "bearer").then(|| token.trim().to_owned())
+}
+
+struct Socket {
+    app: App,
+    incoming: SplitStream<WebSocketStream>,
+    out: Out,
+    member: Member,
+    outbox: mpsc::Receiver<Arc<str>>,
+    ended: CancellationToken,
+    claims: Option<Claims>,
+    rooms: HashSet<Channel>,
+    faults: u32,
+}
+
+/// Why a socket ends: the code and reason of its close frame.
+struct Close(u16, &'static str);
+
+type Served<T> = Result<T, Close>;
+
+impl Socket {
+    fn new(app: App, stream: WebSocketStream) -> Self {
+        let (sink, incoming) = stream.split();
+        let (sender, outbox) = mpsc::channel(OUTBOX);
+        let too_slow = CancellationToken::new();
+        let connection = app.hub.0.next_connection.fetch_add(1, Ordering::Relaxed) + 1;
+        // The user is known once `auth` has come; before, nothing is sent to this member.
+        let user = domain::ids::UserId(uuid::Uuid::nil());
+        Self {
+            out: Out { sink, too_slow: too_slow.clone() },
+            member: Member { connection, user, outbox: sender, too_slow },
+            ended: CancellationToken::new(),
+            claims: None,
+            rooms: HashSet::new(),
+            faults: 0,
+            app,
+            incoming,
+            outbox,
+        }
+    }
+
+    async fn serve(mut self, bearer: Bearer, stop: CancellationToken) {
+        let Close(code, reason) = match self.run(bearer, stop).await {
+            Err(close) => close,
+            Ok(never) => match never {},
+        };
+        let hub = &self.app.hub;
+        hub.sockets().remove(&self.member.connection);
+        for channel in &self.rooms {
+            hub.leave(*channel, self.member.connection).await;
+        }
+        let close = Message::Close(Some((CloseCode::from(code), reason.to_owned())));
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.out.sink.send(close)).await;
+    }
+
+    async fn run(&mut self, bearer: Bearer, stop: CancellationToken) -> Served<std::convert::Infallible> {
+        match bearer {
+            Some(Ok(claims)) => self.sign_in(claims, None).await?,
+            Some(Err(_)) => return Err(Close(UNAUTHENTICATED, "token not valid")),
+            None => {}
+        }
+        let mut ping = tokio::time::interval_at(Instant::now() + PING, PING);
+        let mut heard = Instant::now();
+        let sign_in_by = Instant::now() + SIGN_IN;
+        loop {
+            let deadline = self.deadline(sign_in_by);
+            tokio::select! {
+                frame = self.incoming.next() => {
+                    heard = Instant::now();
+                    self.take(frame).await?;
+                }
+                Some(frame) = self.outbox.recv() => self.forward(frame).await?,
+                _ = ping.tick() => {
+                    if heard.elapsed() > SILENCE {
+                        return Err(Close(AWAY, "silent"));
+                    }
+                    self.out.write(Message::Ping(Vec::new())).await?;
+                }
+                () = sleep_until(deadline) => match self.claims {
+                    None => return Err(Close(UNAUTHENTICATED, "not signed in within 5 s")),
+                    Some(_) => return Err(Close(UNAUTHENTICATED, "token expired")),
+                },
+                () = self.member.too_slow.cancelled() => return Err(SLOW),
+                () = self.ended.cancelled() => return Err(Close(UNAUTHENTICATED, "session ended")),
+                () = stop.cancelled() => return Err(Close(RESTART, "restarting")),
+            }
+        }
+    }
+
+    /// When the present sign-in (or the wait for one) ends.
+    fn deadline(&self, sign_in_by: Instant) -> Instant {
+        match &self.claims {
+            None => sign_in_by,
+            Some(claims) => {
+                let left = claims.expires_at() - self.app.clock.now();
+                Instant::now() + left.try_into().unwrap_or(Duration::ZERO)
+            }
+        }
+    }
+
+    /// Writes a frame and whatever else waits, with one flush.
+    async fn forward(&mut self, first: Arc<str>) -> Served<()> {
+        self.out.feed(Message::Text(first.to_string())).await?;
+        for _ in 0..64 {
+            let Ok(next) = self.outbox.try_recv() else { break };
+            self.out.feed(Message::Text(next.to_string())).await?;
+        }
+        self.out.flush().await
+    }
+
+    async fn take(&mut self, frame: Option<std::io::Result<Message>>) -> Served<()> {
+        let text = match frame {
+            None => return Err(Close(AWAY, "gone")),
+            Some(Ok(Message::Close(_))) => return Err(Close(1000, "bye")),
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(()),
+            Some(Ok(Message::Text(text))) => text,
+            Some(Ok(Message::Binary(_))) => return self.complain(&Fault::not_text(), None).await,
+            // tungstenite says "Space limit exceeded" for a frame beyond the bound.
+            Some(Err(error))
+                if error.to_string().contains("limit") || error.to_string().contains("too long") =>
+            {
+                return Err(Close(TOO_BIG, "frame larger than 16 KiB"));
+            }
+            Some(Err(_)) => return Err(Close(AWAY, "gone")),
+        };
+        let frame = match ClientFrame::parse(&text) {
+            Ok(frame) => frame,
+            Err(fault) => return self.complain(&fault, None).await,
+        };
+        let answer = match frame.request() {
+            Ok(Request::Auth(auth)) => {
+                let Ok(claims) = self.app.tokens.verify_access(&auth.token, self.app.clock.now()) else {
+                    return Err(Close(UNAUTHENTICATED, "token not valid"));
+                };
+                return self.sign_in(claims, auth.after_event_seq).await;
+            }
+            Ok(request) => self.answer(request, frame.id.as_deref()).await,
+            Err(fault) => Err(fault),
+        };
+        match answer {
+            Ok(Some(answer)) => self.out.write(Message::Text(answer)).await,
+            Ok(None) => Ok(()),
+            Err(fault) => self.complain(&fault, frame.id.as_deref()).await,
+        }
+    }
+
+    async fn complain(&mut self, fault: &Fault, id: Option<&str>) -> Served<()> {
+        self.faults += 1;
+        self.out.write(Message::Text(fault.frame(id))).await?;
+        if self.faults > MOST_FAULTS { Err(Close(ABUSE, "too many faulty frames")) } else { Ok(()) }
+    }
+
+    /// Signs in, or renews the sign-in with a newer token of the same user.
+    async fn sign_in(&mut self, claims: Claims, after: Option<i64>) -> Served<()> {
+        let bearer = Some(Ok(claims.clone()));
+        let viewer = guard::viewer(&self.app, &bearer).await.map_err(|error| match error {
+            ApiError::Unauthorized { .. } => Close(UNAUTHENTICATED, "session ended"),
+            _ => Close(TOO_SLOW, "try again in a moment"),
+        })?;
+        if viewer.status == Status::Suspended {
+            return Err(Close(FORBIDDEN, "account suspended"));
+        }
+        let renewed = match &self.claims {
+            Some(old) if old.sub != claims.sub => {
+                return Err(Close(UNAUTHENTICATED, "token of another user"));
+            }
+            old => old.is_some(),
+        };
+        self.claims = Some(claims);
+        let hub = self.app.hub.clone();
+        let connection = self.member.connection;
+        hub.sockets().insert(connection, Registered { session: viewer.session, ended: self.ended.clone() });
+        if !renewed {
+            self.member.user = viewer.user;
+            let greeting = Box::new(move |event_seq| {
+                live::frame(&Ready { user_id: viewer.user, event_seq, connection_id: connection })
+            });
+            self.join(&hub, Channel::User(viewer.user), after, greeting).await;
+        }
+        Ok(())
+    }
+
+    async fn join(
+        &mut self,
+        hub: &Hub,
+        channel: Channel,
+        after: Option<i64>,
+        greeting: super::room::Greeting,
+    ) {
+        self.rooms.insert(channel);
+        hub.join(channel, self.member.clone(), after, greeting).await;
+    }
+
+    async fn answer(&mut self, request: Request, id: Option<&str>) -> Result<Option<String>, Fault> {
+        // Read anew for each frame: a revoked session or a suspended account acts at once.
+        let Some(claims) = self.claims.clone() else { return Err(Fault::unauthenticated()) };
+        let viewer = guard::viewer(&self.app, &Some(Ok(claims))).await?;
+        if viewer.status == Status::Suspended {
+            return Err(ApiError::Forbidden {
+                code: "ACCOUNT_SUSPENDED",
+                message: "This account is suspended",
+            }
+            .into());
+        }
+        match request {
+            Request::Auth(_) => Ok(None),
+            Request::Join { room, after } => self.join_room(viewer, room, after).await,
+            Request::Leave(room) => self.leave_room(viewer, room).await,
+            Request::Send(send) => self.send(viewer, send, id).await,
+        }
+    }
+
+    async fn join_room(
+        &mut self,
+        viewer: Viewer,
+        room: Room,
+        after: Option<i64>,
+    ) -> Result<Option<String>, Fault> {
+        let mut conn = self.app.db.conn().await?;
+        let conversation = messages::get_for_reader(&mut conn, room, viewer.user, viewer.is_admin()).await?;
+        let members = messages::list_members(&mut conn, conversation.id).await?;
+        drop(conn);
+        let greeting = Box::new(move |seq| {
+            live::frame(&Joined {
+                mission_id: conversation.mission_id,
+                conversation_id: conversation.id,
+                seq,
+                members,
+            })
+        });
+        let hub = self.app.hub.clone();
+        self.join(&hub, Channel::Conversation(conversation.id), after, greeting).await;
+        Ok(None)
+    }
+
+    async fn leave_room(&mut self, viewer: Viewer, room: Room) -> Result<Option<String>, Fault> {
+        let mut conn = self.app.db.conn().await?;
+        let conversation = messages::get_for_reader(&mut conn, room, viewer.user, viewer.is_admin()).await?;
+        let channel = Channel::Conversation(conversation.id);
+        if self.rooms.remove(&channel) {
+            self.app.hub.leave(channel, self.member.connection).await;
+        }
+        Ok(None)
+    }
+
+    /// Stores a message. The ack is written before this socket's next delivery, hence before the message itself.
+    async fn send(
+        &self,
+        viewer: Viewer,
+        send: protocol::Send,
+        id: Option<&str>,
+    ) -> Result<Option<String>, Fault> {
+        send.check()?;
+        let new = NewMessage {
+            room: send.room()?,
+            sender: viewer.user,
+            content: send.content,
+            attachments: send.attachments.iter().map(ToString::to_string).collect(),
+            client_message_id: send.client_message_id,
+        };
+        if let Some(seconds) = self.app.limiter.check_chat(&viewer.user.to_string()).await.retry_after {
+            return Err(Fault::rate_limited(seconds));
+        }
+        let mut tx = self.app.db.begin().await?;
+        let message = match messages::send(&mut tx, &new, self.app.clock.now()).await? {
+            Sent::Stored(message) => {
+                tx.commit().await?;
+                message
+            }
+            Sent::Resent => {
+                drop(tx);
+                messages::get_first_sent(&mut *self.app.db.conn().await?, &new).await?
+            }
+        };
+        let stored = Stored { message_id: message.id, seq: message.seq, created_at: message.created_at };
+        Ok(Some(protocol::ack(id, stored)))
+    }
+}
+
+const SLOW: Close = Close(TOO_SLOW, "too slow to keep up; join again with afterSeq");
+
+/// The writing half: gives up on a peer that does not read.
+struct Out {
+    sink: SplitSink<WebSocketStream, Message>,
+    too_slow: CancellationToken,
+}
+
+impl Out {
+    async fn write(&mut self, message: Message) -> Served<()> {
+        self.feed(message).await?;
+        self.flush().await
+    }
+
+    async fn feed(&mut self, message: Message) -> Served<()> {
+        let fed = self.sink.feed(message);
+        in_time(fed, &self.too_slow).await
+    }
+
+    async fn flush(&mut self) -> Served<()> {
+        in_time(self.sink.flush(), &self.too_slow).await
+    }
+}
+
+async fn in_time(
+    write: impl Future<Output = std::io::Result<()>>,
+    too_slow: &CancellationToken,
+) -> Served<()> {
+    tokio::select! {
+        written = tokio::time::timeout(WRITE, write) => match written {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Close(AWAY, "gone")),
+            Err(_) => Err(SLOW),
+        },
+        () = too_slow.cancelled() => Err(SLOW),
+    }
+}

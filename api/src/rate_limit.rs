@@ -1,0 +1,196 @@
+//! Budgets per operation and caller, counted in Redis so that all replicas share them.
+//!
+//! Each budget is a sliding log: the n-th call before this one must be a window away. So the fourth call within any second
+//! is refused, and a caller that waits as long as it is told is not.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use poem::http::{HeaderMap, HeaderValue};
+use redis::Script;
+use redis::aio::ConnectionManager;
+
+/// `quota` calls per `window`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Budget {
+    pub name: String,
+    pub quota: u64,
+    pub window: Duration,
+}
+
+/// The general budgets; empty switches the limiter off.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RateLimit(pub Vec<Budget>);
+
+impl FromStr for RateLimit {
+    type Err = String;
+
+    /// `short=3/1s,medium=20/10s`, or `off`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self::default());
+        }
+        let budget = |part: &str| {
+            let (name, rest) = part.split_once('=')?;
+            let (quota, seconds) = rest.strip_suffix('s')?.split_once('/')?;
+            let (quota, seconds) = (quota.parse().ok()?, seconds.parse().ok()?);
+            let sound = !name.is_empty() && (1..=1000).contains(&quota) && (1..=3600).contains(&seconds);
+            sound.then(|| Budget { name: name.into(), quota, window: Duration::from_secs(seconds) })
+        };
+        let budgets = text.split(',').map(budget).collect::<Option<Vec<_>>>();
+        budgets.map(Self).ok_or_else(|| "expected `short=3/1s,medium=20/10s` or `off`".into())
+    }
+}
+
+/// Budgets that some operations have besides, per client address whoever signs in.
+fn extra(operation: &str) -> Option<Budget> {
+    let per_minute = |quota| Some(Budget { name: "minute".into(), quota, window: Duration::from_secs(60) });
+    match operation {
+        "login" => per_minute(10),
+        "register" => per_minute(20),
+        "refreshSession" => per_minute(30),
+        _ => None,
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Limiter {
+    redis: ConnectionManager,
+    prefix: Arc<str>,
+    general: Arc<RateLimit>,
+    script: Arc<Script>,
+    /// Calls let through because Redis was away.
+    unlimited: Arc<AtomicU64>,
+}
+
+/// What the budgets say of a call.
+#[derive(Debug, Default)]
+pub struct Decision {
+    /// Seconds to wait, when refused.
+    pub retry_after: Option<u64>,
+    policy: String,
+    state: String,
+}
+
+impl Decision {
+    /// The `RateLimit-Policy` and `RateLimit` headers of draft-ietf-httpapi-ratelimit-headers.
+    pub fn write(&self, headers: &mut HeaderMap) {
+        for (name, value) in [("ratelimit-policy", &self.policy), ("ratelimit", &self.state)] {
+            if let Ok(value) = HeaderValue::from_str(value)
+                && !value.is_empty()
+            {
+                headers.insert(name, value);
+            }
+        }
+    }
+}
+
+/// Answers of Redis later than this are not waited for: a limiter must not be slower than what it guards.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+impl Limiter {
+    pub fn new(redis: ConnectionManager, prefix: &str, general: RateLimit) -> Self {
+        Self {
+            redis,
+            prefix: prefix.into(),
+            general: Arc::new(general),
+            script: Arc::new(Script::new(LOG)),
+            unlimited: Arc::default(),
+        }
+    }
+
+    /// Counts a call against its budgets, all or none.
+    pub async fn check(&self, operation: &str, caller: &str, address: &str) -> Decision {
+        if self.general.0.is_empty() {
+            return Decision::default();
+        }
+        let general = self.general.0.iter().cloned().map(|budget| (budget, caller));
+        self.count(operation, general.chain(extra(operation).map(|budget| (budget, address))).collect()).await
+    }
+
+    /// Messages of a user, over all its sockets.
+    pub async fn check_chat(&self, user: &str) -> Decision {
+        if self.general.0.is_empty() {
+            return Decision::default();
+        }
+        let budget = Budget { name: "chat".into(), quota: 10, window: Duration::from_secs(10) };
+        self.count("chat:send", vec![(budget, user)]).await
+    }
+
+    async fn count(&self, operation: &str, budgets: Vec<(Budget, &str)>) -> Decision {
+        let mut call = self.script.prepare_invoke();
+        for (budget, who) in &budgets {
+            call.key(format!("{}:rate:{operation}:{}:{who}", self.prefix, budget.name));
+            call.arg(budget.quota).arg(budget.window.as_millis() as u64);
+        }
+        let mut redis = self.redis.clone();
+        let answer =
+            tokio::time::timeout(PATIENCE, call.invoke_async::<Vec<(i64, u64, u64)>>(&mut redis)).await;
+        match answer {
+            Ok(Ok(states)) => Self::decide(&budgets, &states),
+            failed => {
+                let count = self.unlimited.fetch_add(1, Ordering::Relaxed);
+                if count.is_power_of_two() {
+                    tracing::warn!(?failed, count, "no answer from the limiter; calls pass");
+                }
+                Decision::default()
+            }
+        }
+    }
+
+    fn decide(budgets: &[(Budget, &str)], states: &[(i64, u64, u64)]) -> Decision {
+        let seconds = |ms: u64| ms.div_ceil(1000).max(1);
+        let (mut policy, mut state, mut wait) = (vec![], vec![], None);
+        for ((budget, _), (allowed, remaining, wait_ms)) in budgets.iter().zip(states) {
+            policy.push(format!("\"{}\";q={};w={}", budget.name, budget.quota, budget.window.as_secs()));
+            state.push(format!("\"{}\";r={remaining};t={}", budget.name, seconds(*wait_ms)));
+            if *allowed == 0 {
+                wait = wait.max(Some(seconds(*wait_ms)));
+            }
+        }
+        Decision { retry_after: wait, policy: policy.join(", "), state: state.join(", ") }
+    }
+}
+
+/// Per key: newest call first, at most `quota` of them. Answers {allowed, remaining, ms until a call leaves the window}.
+const LOG: &str = r"
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local answer, refused = {}, false
+for i, key in ipairs(KEYS) do
+    local quota, window = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+    local used, oldest = 0, now
+    for _, at in ipairs(redis.call('LRANGE', key, 0, quota - 1)) do
+        if tonumber(at) > now - window then used = used + 1; oldest = tonumber(at) end
+    end
+    local allowed = used < quota
+    refused = refused or not allowed
+    answer[i] = { allowed and 1 or 0, quota - used, oldest + window - now }
+end
+if not refused then
+    for i, key in ipairs(KEYS) do
+        redis.call('LPUSH', key, now)
+        redis.call('LTRIM', key, 0, ARGV[2 * i - 1] - 1)
+        redis.call('PEXPIRE', key, ARGV[2 * i])
+        answer[i][2] = answer[i][2] - 1
+    end
+end
+return answer
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn budgets_are_read_strictly() {
+        let limit: RateLimit = "short=3/1s,medium=20/10s".parse().unwrap();
+        assert_eq!(limit.0[1], Budget { name: "medium".into(), quota: 20, window: Duration::from_secs(10) });
+        assert_eq!("off".parse(), Ok(RateLimit::default()));
+        for bad in ["", "3/1s", "short=0/1s", "short=3/1", "short=3/1s,", "=3/1s"] {
+            assert!(bad.parse::<RateLimit>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The pool, and the transaction that announces itself once it is committed.
+
+use std::ops::{Deref, DerefMut};
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{PgConnection, Postgres, Transaction};
+
+use crate::bus::{Bus, Signal};
+
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
+
+/// No stopped process may hold a row for longer than a lease, and no client that went away may keep the server busy.
+const SESSION: [(&str, &str); 4] = [
+    ("idle_in_transaction_session_timeout", "3s"),
+    ("lock_timeout", "3s"),
+    ("client_connection_check_interval", "1s"),
+    ("statement_timeout", "15s"),
+];
+
+#[derive(Clone, Debug)]
+pub struct Db {
+    pool: PgPool,
+    bus: Bus,
+}
+
+impl Db {
+    /// Opens connections when they are needed: a process may start before PostgreSQL does.
+    pub fn connect(url: &str, max_connections: u32, bus: Bus) -> Result<Self, sqlx::Error> {
+        Ok(Self { pool: pool(url, max_connections, &SESSION)?, bus })
+    }
+
+    pub fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
+    /// A connection for statements that stand alone.
+    pub async fn conn(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        self.pool.acquire().await
+    }
+
+    pub async fn begin(&self) -> Result<Tx, sqlx::Error> {
+        Ok(Tx { inner: self.pool.begin().await?, bus: self.bus.clone(), signals: Vec::new() })
+    }
+
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// A pool whose sessions carry the given settings.
+pub fn pool(url: &str, max_connections: u32, settings: &[(&str, &str)]) -> Result<PgPool, sqlx::Error> {
+    let options = PgConnectOptions::from_str(url)?.options(settings.iter().copied());
+    Ok(PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(Duration::from_secs(3))
+        // A ping before each use would cost a round trip per request; a dead connection fails once and is replaced.
+        .test_before_acquire(false)
+        .connect_lazy_with(options))
+}
+
+/// A transaction. What is announced inside it is sent after its commit, and only then: nobody can forget it, and nobody
+/// hears of a row that is not there.
+#[derive(Debug)]
+#[must_use = "a transaction that is dropped rolls back"]
+pub struct Tx {
+    inner: Transaction<'static, Postgres>,
+    bus: Bus,
+    signals: Vec<Signal>,
+}
+
+impl Tx {
+    /// Sends the signal after the commit; a repetition inside one transaction is dropped.
+    pub fn announce(&mut self, channel: String, payload: String) {
+        let signal = Signal { channel, payload };
+        if !self.signals.contains(&signal) {
+            self.signals.push(signal);
+        }
+    }
+
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        self.inner.commit().await?;
+        for signal in self.signals {
+            self.bus.send(signal);
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Tx {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.inner
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.inner
+    }
+}

@@ -1,0 +1,33 @@
+//! Ids, rows, rules and SQL of SocioPulse: what both processes know. No HTTP here, no queue engine.
+//!
+//! Functions take a connection (or the [`Tx`] when they have something to announce) and never end a transaction:
+//! whoever began it does. Where the database can decide, the statement decides: conditional `UPDATE`, `ON CONFLICT`,
+//! a named constraint.
+
+pub mod bus;
+pub mod clock;
+pub mod db;
+pub mod error;
+pub mod establishments;
+pub mod geo;
+pub mod ids;
+pub mod invitations;
+pub mod live;
+pub mod matching;
+pub mod messages;
+pub mod missions;
+pub mod notifications;
+pub mod page;
+pub mod paris;
+pub mod process;
+pub mod professions;
+pub mod profiles;
+pub mod sessions;
+pub mod specialties;
+pub mod trace;
+pub mod users;
+
+pub use bus::Bus;
+pub use clock::Clock;
+pub use db::{Db, Tx};
+pub use error::{Error, Result};

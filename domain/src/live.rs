@@ -1,0 +1,328 @@
+//! What is told live: channels, events, and the user's feed. The row is the message, a signal only says that it is there.
+//!
+//! Two dense sequences use one mechanism: the messages of a conversation (`seq`) and the feed of a user (`eventSeq`).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::error::Result;
+use crate::ids::{ConversationId, InvitationId, MessageId, MissionId, NotificationId, UserId};
+use crate::matching::MatchedTalent;
+use crate::{Db, Tx};
+
+/// Where a frame goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Channel {
+    Conversation(ConversationId),
+    User(UserId),
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Conversation(id) => write!(f, "live:conversation:{id}"),
+            Self::User(id) => write!(f, "live:user:{id}"),
+        }
+    }
+}
+
+impl FromStr for Channel {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<Self, ()> {
+        let (kind, id) = name.strip_prefix("live:").and_then(|rest| rest.split_once(':')).ok_or(())?;
+        let id = Uuid::try_parse(id).map_err(|_| ())?;
+        match kind {
+            "conversation" => Ok(Self::Conversation(ConversationId(id))),
+            "user" => Ok(Self::User(UserId(id))),
+            _ => Err(()),
+        }
+    }
+}
+
+/// One frame on its way to the sockets of a channel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Its number in the channel's sequence; absent for what is not stored (typing, presence).
+    pub seq: Option<i64>,
+    /// Users whose sockets are passed over, because they sent it or hear of it in their feed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub except: Vec<UserId>,
+    /// The text frame, encoded once for all receivers.
+    pub frame: String,
+}
+
+/// An event of the socket's protocol: its name, and as `Self` its data.
+pub trait Event: Serialize {
+    const NAME: &'static str;
+}
+
+/// The text frame `{event, data}`.
+pub fn frame<E: Event>(data: &E) -> String {
+    raw_frame(E::NAME, data)
+}
+
+fn raw_frame(event: &str, data: impl Serialize) -> String {
+    #[derive(Serialize)]
+    struct Frame<'a, D> {
+        event: &'a str,
+        data: D,
+    }
+    #[expect(
+        clippy::expect_used,
+        reason = "our events are structs of strings and numbers, which always encode"
+    )]
+    serde_json::to_string(&Frame { event, data }).expect("an event encodes")
+}
+
+/// Announces a frame on a channel once the transaction is committed.
+pub fn announce(tx: &mut Tx, channel: Channel, delivery: &Delivery) {
+    #[expect(clippy::expect_used, reason = "a delivery is strings and numbers, which always encode")]
+    tx.announce(channel.to_string(), serde_json::to_string(delivery).expect("a delivery encodes"));
+}
+
+/// `mission:matched`: the stored answer of the matching, to the client and into the mission's room.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MissionMatched {
+    pub mission_id: MissionId,
+    pub conversation_id: ConversationId,
+    pub matches: Vec<MatchedTalent>,
+}
+
+impl Event for MissionMatched {
+    const NAME: &'static str = "mission:matched";
+}
+
+/// `mission:invited`: to a talent.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MissionInvited {
+    pub invitation_id: InvitationId,
+    pub mission_id: MissionId,
+    pub wave: i16,
+}
+
+impl Event for MissionInvited {
+    const NAME: &'static str = "mission:invited";
+}
+
+/// `mission:updated`: something of the mission changed; read it again.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MissionUpdated {
+    pub mission_id: MissionId,
+    pub status: crate::missions::MissionStatus,
+}
+
+impl Event for MissionUpdated {
+    const NAME: &'static str = "mission:updated";
+}
+
+/// `notification`: a new in-app notification.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NotificationCreated {
+    pub id: NotificationId,
+    #[serde(rename = "type")]
+    pub kind: crate::notifications::NotificationType,
+    pub data: serde_json::Value,
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+}
+
+impl Event for NotificationCreated {
+    const NAME: &'static str = "notification";
+}
+
+/// `chat:message`: a message of a conversation, TEXT or SYSTEM.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChatMessage {
+    pub id: MessageId,
+    pub conversation_id: ConversationId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mission_id: Option<MissionId>,
+    pub seq: i64,
+    /// Null for SYSTEM.
+    pub sender_id: Option<UserId>,
+    pub kind: crate::messages::MessageKind,
+    pub content: String,
+    pub attachments: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_message_id: Option<String>,
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+}
+
+impl Event for ChatMessage {
+    const NAME: &'static str = "chat:message";
+}
+
+/// What a user is about to be told.
+#[derive(Debug)]
+pub struct Telling {
+    user: UserId,
+    event: &'static str,
+    data: serde_json::Value,
+}
+
+impl Telling {
+    pub fn new<E: Event>(user: UserId, data: &E) -> Self {
+        #[expect(
+            clippy::expect_used,
+            reason = "our events are structs of strings and numbers, which always encode"
+        )]
+        let data = serde_json::to_value(data).expect("an event encodes");
+        Self { user, event: E::NAME, data }
+    }
+}
+
+/// Appends to the feeds of users, each taking the next numbers of its feed, and announces the events.
+///
+/// It holds the feeds' row locks until the commit, taken in the order of the users' ids: call it last.
+pub async fn tell(tx: &mut Tx, now: OffsetDateTime, tellings: Vec<Telling>) -> Result<()> {
+    let mut feeds: BTreeMap<UserId, Vec<Telling>> = BTreeMap::new();
+    for telling in tellings {
+        feeds.entry(telling.user).or_default().push(telling);
+    }
+    let users: Vec<Uuid> = feeds.keys().map(|user| user.0).collect();
+    let counts: Vec<i64> = feeds.values().map(|events| events.len() as i64).collect();
+    let heads = sqlx::query!(
+        r#"insert into feeds as f (user_id, head)
+           select * from unnest($1::uuid[], $2::bigint[])
+           on conflict (user_id) do update set head = f.head + excluded.head
+           returning user_id as "user_id: UserId", head"#,
+        &users,
+        &counts,
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+
+    let (mut users, mut seqs, mut names, mut datas) = (vec![], vec![], vec![], vec![]);
+    for row in heads {
+        let events = feeds.remove(&row.user_id).unwrap_or_default();
+        let first = row.head - events.len() as i64 + 1;
+        for (seq, telling) in (first..).zip(events) {
+            let event = FeedEvent { seq, event: telling.event.to_owned(), data: telling.data };
+            announce(tx, Channel::User(telling.user), &event.delivery());
+            users.push(telling.user.0);
+            seqs.push(seq);
+            names.push(event.event);
+            datas.push(event.data);
+        }
+    }
+    sqlx::query!(
+        "insert into feed_events (user_id, event_seq, event, data, created_at)
+         select user_id, seq, event, data, $5
+           from unnest($1::uuid[], $2::bigint[], $3::text[], $4::jsonb[]) as new (user_id, seq, event, data)",
+        &users,
+        &seqs,
+        &names,
+        &datas,
+        now,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// One row of a user's feed.
+#[derive(Debug)]
+pub struct FeedEvent {
+    pub seq: i64,
+    pub event: String,
+    pub data: serde_json::Value,
+}
+
+impl FeedEvent {
+    pub fn delivery(&self) -> Delivery {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Numbered<'a> {
+            event_seq: i64,
+            #[serde(flatten)]
+            data: &'a serde_json::Value,
+        }
+        let frame = raw_frame(&self.event, Numbered { event_seq: self.seq, data: &self.data });
+        Delivery { seq: Some(self.seq), except: Vec::new(), frame }
+    }
+}
+
+/// The newest number of each of these channels; one query for all of them.
+pub async fn heads(db: &Db, channels: &[Channel]) -> Result<Vec<(Channel, i64)>> {
+    let (mut conversations, mut users) = (vec![], vec![]);
+    for channel in channels {
+        match channel {
+            Channel::Conversation(id) => conversations.push(id.0),
+            Channel::User(id) => users.push(id.0),
+        }
+    }
+    let rows = sqlx::query!(
+        r#"select id as "id!", head as "head!", true as "is_conversation!" from conversations where id = any($1)
+           union all
+           select user_id, head, false from feeds where user_id = any($2)"#,
+        &conversations,
+        &users,
+    )
+    .fetch_all(&mut *db.conn().await?)
+    .await?;
+    let channel = |id, is_conversation| match is_conversation {
+        true => Channel::Conversation(ConversationId(id)),
+        false => Channel::User(UserId(id)),
+    };
+    Ok(rows.into_iter().map(|row| (channel(row.id, row.is_conversation), row.head)).collect())
+}
+
+/// The newest number of one channel; zero before the first.
+pub async fn head(db: &Db, channel: Channel) -> Result<i64> {
+    Ok(heads(db, &[channel]).await?.first().map_or(0, |(_, head)| *head))
+}
+
+/// What came on a channel after a number, up to and including another, in order.
+pub async fn between(
+    conn: &mut PgConnection,
+    channel: Channel,
+    after: i64,
+    up_to: i64,
+) -> Result<Vec<Delivery>> {
+    match channel {
+        Channel::Conversation(id) => {
+            let messages = crate::messages::list_after(conn, id, after, up_to, i64::MAX).await?;
+            Ok(messages.into_iter().map(|message| message.delivery()).collect())
+        }
+        Channel::User(id) => {
+            let events = sqlx::query_as!(
+                FeedEvent,
+                "select event_seq as seq, event, data from feed_events
+                  where user_id = $1 and event_seq > $2 and event_seq <= $3 order by event_seq",
+                id.0,
+                after,
+                up_to,
+            )
+            .fetch_all(conn)
+            .await?;
+            Ok(events.iter().map(FeedEvent::delivery).collect())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_channel_survives_its_name() {
+        for channel in [Channel::Conversation(ConversationId::new()), Channel::User(UserId::new())] {
+            assert_eq!(channel.to_string().parse(), Ok(channel));
+        }
+        assert!("live:user:nobody".parse::<Channel>().is_err());
+        assert!("jobs:critical".parse::<Channel>().is_err());
+    }
+}

@@ -1,0 +1,87 @@
+//! From PostgreSQL towards Redis: which jobs are due, and which of them Redis has lost.
+
+use domain::ids::JobId;
+use sqlx::PgConnection;
+use time::Duration;
+
+use super::Queue;
+
+/// An id on its way to a list in Redis.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    pub id: JobId,
+    pub queue: String,
+    pub priority: i16,
+    /// It has killed two workers: it runs alone from now on.
+    pub suspect: bool,
+}
+
+/// Crashes from which a job is claimed alone, so that it takes no innocent with it and cannot hide among them.
+pub(super) const SUSPECT_FROM: i32 = 2;
+
+/// Marks due jobs of a queue as dispatched, by priority then age: at most `room[priority]` of each. Only one process at a
+/// time does this for a queue; the others get nothing. Nothing of a paused queue is due.
+pub async fn choose(
+    conn: &mut PgConnection,
+    queue: Queue,
+    room: [i64; 3],
+    ahead: Duration,
+) -> Result<Vec<Ticket>, sqlx::Error> {
+    sqlx::query_as!(
+        Ticket,
+        r#"with turn as materialized (
+               select pg_try_advisory_xact_lock(hashtextextended('relay:' || $1, 0)) as mine
+           ), due as (
+               select next.id
+                 from turn, unnest($2::bigint[]) with ordinality as list (room, place)
+                cross join lateral (
+                      select id from jobs
+                       where queue = $1 and priority = list.place - 1 and state = 'waiting'
+                         and run_at <= clock_timestamp() + make_interval(secs => $3)
+                       order by run_at
+                       limit list.room
+                         for update skip locked) as next
+                where turn.mine and not exists (select from paused_queues p where p.queue = $1)
+           )
+           update jobs set state = 'dispatched', dispatched_at = clock_timestamp()
+             from due where jobs.id = due.id
+           returning jobs.id as "id: _", queue, priority, crashes >= $4 as "suspect!""#,
+        queue.name(),
+        &room,
+        ahead.as_seconds_f64(),
+        SUSPECT_FROM,
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Jobs dispatched more than two seconds ago that nobody has claimed: whatever Redis does not hold of them was lost.
+/// Only one process at a time gets them.
+pub async fn overdue(conn: &mut PgConnection, limit: i64) -> Result<Vec<Ticket>, sqlx::Error> {
+    sqlx::query_as!(
+        Ticket,
+        r#"select id as "id: _", queue, priority, crashes >= $2 as "suspect!"
+             from jobs
+            where state = 'dispatched' and dispatched_at < clock_timestamp() - interval '2 seconds'
+              and not exists (select from paused_queues p where p.queue = jobs.queue)
+              and (select pg_try_advisory_xact_lock(hashtextextended('repair', 0)))
+            order by dispatched_at
+            limit $1"#,
+        limit,
+        SUSPECT_FROM,
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Notes that lost ids were pushed again, so that they are left alone for two seconds.
+pub async fn mark_pushed(conn: &mut PgConnection, ids: &[JobId]) -> Result<(), sqlx::Error> {
+    let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    sqlx::query!(
+        "update jobs set dispatched_at = clock_timestamp() where id = any($1) and state = 'dispatched'",
+        &ids
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,130 @@
+use domain::error::Result;
+use domain::ids::JobId;
+use domain::{Tx, trace};
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use super::{Envelope, Job, Policy};
+
+/// Channel on which a commit says that a queue has work; the payload is the queue's name.
+pub const DOORBELL: &str = "jobs";
+
+/// A job on its way into the ledger.
+#[derive(Debug)]
+pub struct NewJob {
+    policy: Policy,
+    body: Value,
+    run_at: Option<OffsetDateTime>,
+    unique_key: Option<String>,
+    debounce_key: Option<String>,
+}
+
+impl NewJob {
+    pub fn of<J: Job>(job: &J) -> Self {
+        Self {
+            policy: J::POLICY,
+            body: Envelope::seal(job),
+            run_at: None,
+            unique_key: job.unique_key(),
+            debounce_key: job.debounce_key(),
+        }
+    }
+
+    /// Not before this time.
+    pub fn at(self, run_at: OffsetDateTime) -> Self {
+        Self { run_at: Some(run_at), ..self }
+    }
+}
+
+/// Writes jobs into the ledger: one statement for any number without a debounce key, one for those with. A job whose key
+/// is taken is dropped.
+pub async fn enqueue(tx: &mut Tx, jobs: impl IntoIterator<Item = NewJob>) -> Result<()> {
+    let (debounced, others): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.debounce_key.is_some());
+    if !others.is_empty() {
+        let rows = Columns::new(tx, others);
+        sqlx::query!(
+            "insert into jobs (id, kind, queue, priority, body, run_at, unique_key, request_id, traceparent)
+             select id, kind, queue, priority, body, coalesce(run_at, clock_timestamp()), unique_key, $8, $9
+               from unnest($1::uuid[], $2::text[], $3::text[], $4::int2[], $5::jsonb[], $6::timestamptz[], $7::text[])
+                    as new (id, kind, queue, priority, body, run_at, unique_key)
+             on conflict (unique_key) where unique_key is not null do nothing",
+            &rows.ids,
+            &rows.kinds,
+            &rows.queues,
+            &rows.priorities,
+            &rows.bodies,
+            &rows.run_ats as &[Option<OffsetDateTime>],
+            &rows.keys as &[Option<String>],
+            rows.context.request_id,
+            rows.context.traceparent,
+        )
+        .execute(&mut **tx)
+        .await?;
+    }
+    if !debounced.is_empty() {
+        let rows = Columns::new(tx, debounced);
+        // The waiting job is locked, not only met: it must not be claimed before this transaction's change is visible.
+        sqlx::query!(
+            "insert into jobs (id, kind, queue, priority, body, run_at, debounce_key, request_id, traceparent)
+             select distinct on (debounce_key) id, kind, queue, priority, body, coalesce(run_at, clock_timestamp()), debounce_key, $8, $9
+               from unnest($1::uuid[], $2::text[], $3::text[], $4::int2[], $5::jsonb[], $6::timestamptz[], $7::text[])
+                    as new (id, kind, queue, priority, body, run_at, debounce_key)
+              order by debounce_key
+             on conflict (debounce_key) where debounce_key is not null and state in ('waiting', 'dispatched')
+             do update set run_at = jobs.run_at",
+            &rows.ids,
+            &rows.kinds,
+            &rows.queues,
+            &rows.priorities,
+            &rows.bodies,
+            &rows.run_ats as &[Option<OffsetDateTime>],
+            &rows.keys as &[Option<String>],
+            rows.context.request_id,
+            rows.context.traceparent,
+        )
+        .execute(&mut **tx)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Jobs as the columns of an `UNNEST`.
+struct Columns {
+    ids: Vec<uuid::Uuid>,
+    kinds: Vec<String>,
+    queues: Vec<String>,
+    priorities: Vec<i16>,
+    bodies: Vec<Value>,
+    run_ats: Vec<Option<OffsetDateTime>>,
+    keys: Vec<Option<String>>,
+    context: trace::Context,
+}
+
+impl Columns {
+    /// Also rings the doorbell of each queue that has work now, once the transaction is committed.
+    fn new(tx: &mut Tx, jobs: Vec<NewJob>) -> Self {
+        let mut columns = Self {
+            ids: vec![],
+            kinds: vec![],
+            queues: vec![],
+            priorities: vec![],
+            bodies: vec![],
+            run_ats: vec![],
+            keys: vec![],
+            context: trace::current(),
+        };
+        for job in jobs {
+            if job.run_at.is_none() {
+                tx.announce(DOORBELL.to_owned(), job.policy.queue.name().to_owned());
+            }
+            columns.ids.push(JobId::new().0);
+            columns.kinds.push(job.policy.kind.to_owned());
+            columns.queues.push(job.policy.queue.name().to_owned());
+            columns.priorities.push(job.policy.priority as i16);
+            columns.bodies.push(job.body);
+            columns.run_ats.push(job.run_at);
+            columns.keys.push(job.unique_key.or(job.debounce_key));
+        }
+        columns
+    }
+}

@@ -1,0 +1,282 @@
+//! A job's run: claim, completion, failure, and what is done for workers that died. Every write of a holder is fenced by
+//! the token of its claim.
+
+use domain::ids::{JobId, WorkerId};
+use serde_json::Value;
+use sqlx::PgConnection;
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use super::dispatch::SUSPECT_FROM;
+
+/// A beat older than this frees what its worker holds.
+const LEASE: Duration = Duration::seconds(4);
+/// Crashes after which a job is dead.
+const MOST_CRASHES: i32 = 5;
+
+/// A process takes part: its jobs are its own as long as it beats.
+pub async fn register(conn: &mut PgConnection, worker: WorkerId, name: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!("insert into workers (id, name) values ($1, $2)", worker.0, name).execute(conn).await?;
+    Ok(())
+}
+
+/// Renews the lease; recreates the row if it was cleaned away while this process was stopped.
+pub async fn beat(conn: &mut PgConnection, worker: WorkerId, name: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into workers (id, name) values ($1, $2) on conflict (id) do update set beat_at = clock_timestamp()",
+        worker.0,
+        name,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A process leaves: whatever it should still hold is free at once.
+pub async fn retire(conn: &mut PgConnection, worker: WorkerId) -> Result<(), sqlx::Error> {
+    sqlx::query!("delete from workers where id = $1", worker.0).execute(conn).await?;
+    Ok(())
+}
+
+/// The right to write to a running job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fence {
+    pub id: JobId,
+    pub token: Uuid,
+}
+
+/// A job that this process holds.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    pub fence: Fence,
+    pub kind: String,
+    pub body: Value,
+    /// 1 at the first start.
+    pub attempt: i32,
+    pub crashes: i32,
+    /// When it was due.
+    pub run_at: OffsetDateTime,
+    pub request_id: Option<String>,
+    pub traceparent: Option<String>,
+}
+
+/// A kind that a worker knows, and how long its beat covers one run of it.
+#[derive(Clone, Debug)]
+pub struct Covered {
+    pub kind: &'static str,
+    pub seconds: f64,
+}
+
+/// Takes jobs by id, in one statement. What is not due, not known, paused, taken or locked is left alone. Suspects and
+/// others never mix.
+pub async fn claim(
+    conn: &mut PgConnection,
+    ids: &[JobId],
+    known: &[Covered],
+    worker: WorkerId,
+    suspects: bool,
+    ahead: Duration,
+) -> Result<Vec<Claimed>, sqlx::Error> {
+    let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    let kinds: Vec<_> = known.iter().map(|covered| covered.kind.to_owned()).collect();
+    let seconds: Vec<_> = known.iter().map(|covered| covered.seconds).collect();
+    let rows = sqlx::query!(
+        r#"with free as (
+               select id from jobs
+                where id = any($1) and state in ('waiting', 'dispatched') and (crashes >= $5) = $6
+                  and run_at <= clock_timestamp() + make_interval(secs => $7)
+                  and not exists (select from paused_queues p where p.queue = jobs.queue)
+                  for update skip locked
+           )
+           update jobs j
+              set state = 'running', attempt = attempt + 1, token = gen_random_uuid(), worker = $4,
+                  covered_until = clock_timestamp() + make_interval(secs => known.seconds)
+             from free, unnest($2::text[], $3::float8[]) as known (kind, seconds)
+            where j.id = free.id and j.kind = known.kind
+           returning j.id as "id: JobId", j.kind, body, attempt, crashes, run_at, token as "token!", request_id, traceparent"#,
+        &ids,
+        &kinds,
+        &seconds,
+        worker.0,
+        SUSPECT_FROM,
+        suspects,
+        ahead.as_seconds_f64(),
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Claimed {
+            fence: Fence { id: row.id, token: row.token },
+            kind: row.kind,
+            body: row.body,
+            attempt: row.attempt,
+            crashes: row.crashes,
+            run_at: row.run_at,
+            request_id: row.request_id,
+            traceparent: row.traceparent,
+        })
+        .collect())
+}
+
+/// The last statement of a handler's transaction. False: the job is no longer ours, roll back.
+pub async fn finish(conn: &mut PgConnection, fence: Fence) -> Result<bool, sqlx::Error> {
+    let finished = sqlx::query!(
+        "update jobs set state = 'done', finished_at = clock_timestamp() where id = $1 and token = $2 and state = 'running'",
+        fence.id.0,
+        fence.token,
+    );
+    Ok(finished.execute(conn).await?.rows_affected() == 1)
+}
+
+/// Completes jobs that had no effects to commit.
+pub async fn finish_many(conn: &mut PgConnection, fences: &[Fence]) -> Result<(), sqlx::Error> {
+    let (ids, tokens) = columns(fences);
+    sqlx::query!(
+        "update jobs set state = 'done', finished_at = clock_timestamp()
+           from unnest($1::uuid[], $2::uuid[]) as held (id, token)
+          where jobs.id = held.id and jobs.token = held.token and state = 'running'",
+        &ids,
+        &tokens,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// After a commit whose answer was lost: did it happen?
+pub async fn is_done(conn: &mut PgConnection, fence: Fence) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query_scalar!(
+        r#"select exists (select from jobs where id = $1 and token = $2 and state = 'done') as "done!""#,
+        fence.id.0,
+        fence.token,
+    );
+    done.fetch_one(conn).await
+}
+
+/// A run that did not succeed.
+#[derive(Clone, Debug)]
+pub struct Setback {
+    pub error: String,
+    /// An outage is nobody's fault: the start is not counted.
+    pub costs_attempt: bool,
+    pub delay: Duration,
+}
+
+/// Back to waiting, for later. A debounced job that meets a newer one of its key ends as superseded.
+pub async fn postpone(conn: &mut PgConnection, fence: Fence, setback: &Setback) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update jobs j
+            set state = case when newer.exists then 'cancelled' else 'waiting' end::job_state,
+                finished_at = case when newer.exists then clock_timestamp() end,
+                run_at = clock_timestamp() + make_interval(secs => $3),
+                causes = causes || jsonb_build_object('at', clock_timestamp(), 'attempt', attempt,
+                                                      'error', case when newer.exists then 'superseded; ' else '' end || $4::text),
+                attempt = attempt - case when $5 then 0 else 1 end,
+                token = null, worker = null
+           from (select exists (select from jobs own join jobs other on other.debounce_key = own.debounce_key and other.id <> own.id
+                                 where own.id = $1 and other.state in ('waiting', 'dispatched'))) as newer
+          where id = $1 and token = $2 and state = 'running'",
+        fence.id.0,
+        fence.token,
+        setback.delay.as_seconds_f64(),
+        setback.error,
+        setback.costs_attempt,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Dead: stays with its causes until an admin decides.
+pub async fn bury(conn: &mut PgConnection, fence: Fence, error: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update jobs set state = 'dead', finished_at = clock_timestamp(),
+                causes = causes || jsonb_build_object('at', clock_timestamp(), 'attempt', attempt, 'error', $3::text)
+          where id = $1 and token = $2 and state = 'running'",
+        fence.id.0,
+        fence.token,
+        error,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The handler found that the work must not be done any more.
+pub async fn cancel(conn: &mut PgConnection, fence: Fence, reason: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update jobs set state = 'cancelled', finished_at = clock_timestamp(),
+                causes = causes || jsonb_build_object('at', clock_timestamp(), 'attempt', attempt, 'error', $3::text)
+          where id = $1 and token = $2 and state = 'running'",
+        fence.id.0,
+        fence.token,
+        reason,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Jobs that were claimed but not run to an end: due again at once, and the start does not count.
+pub async fn give_back(conn: &mut PgConnection, fences: &[Fence]) -> Result<(), sqlx::Error> {
+    let (ids, tokens) = columns(fences);
+    sqlx::query!(
+        "update jobs set state = 'waiting', attempt = attempt - 1, token = null, worker = null
+           from unnest($1::uuid[], $2::uuid[]) as held (id, token)
+          where jobs.id = held.id and jobs.token = held.token and state = 'running'",
+        &ids,
+        &tokens,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+fn columns(fences: &[Fence]) -> (Vec<Uuid>, Vec<Uuid>) {
+    fences.iter().map(|fence| (fence.id.0, fence.token)).unzip()
+}
+
+/// A job taken from a worker that died, or that held it past its time.
+#[derive(Debug)]
+pub struct Swept {
+    pub id: JobId,
+    pub kind: String,
+    pub dead: bool,
+}
+
+/// Frees the jobs of workers that stopped beating, and those that outlived their cover: each counts a crash, keeps the
+/// cause and waits up to a lease (so that a crowd does not come back as one). From the fifth crash it is dead.
+pub async fn sweep(conn: &mut PgConnection) -> Result<Vec<Swept>, sqlx::Error> {
+    let swept = sqlx::query_as!(
+        Swept,
+        r#"with lost as (
+               select j.id, w.name, j.covered_until < clock_timestamp() as outlived
+                 from jobs j left join workers w on w.id = j.worker
+                where j.state = 'running'
+                  and (j.covered_until < clock_timestamp() or w.beat_at is null
+                       or w.beat_at < clock_timestamp() - make_interval(secs => $1))
+                limit 1000 for update of j skip locked
+           )
+           update jobs j
+              set state = case when crashes + 1 >= $2 then 'dead' else 'waiting' end::job_state,
+                  finished_at = case when crashes + 1 >= $2 then clock_timestamp() end,
+                  crashes = crashes + 1, token = null, worker = null,
+                  run_at = clock_timestamp() + random() * make_interval(secs => $1),
+                  causes = causes || jsonb_build_object('at', clock_timestamp(), 'attempt', attempt, 'error',
+                      case when outlived then 'outlived its time-out on ' else 'worker died: ' end || coalesce(lost.name, 'unknown'))
+             from lost where j.id = lost.id
+           returning j.id as "id: _", kind, state = 'dead' as "dead!""#,
+        LEASE.as_seconds_f64(),
+        MOST_CRASHES,
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "delete from workers w where beat_at < clock_timestamp() - interval '1 minute'
+            and not exists (select from jobs where worker = w.id and state = 'running')"
+    )
+    .execute(conn)
+    .await?;
+    Ok(swept)
+}

@@ -1,0 +1,39 @@
+use std::time::Duration;
+
+use domain::ids::{InvitationId, MissionId, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::{Job, Policy};
+use crate::queues;
+
+/// Sends one mail to one user. The address, the language and the texts are looked up when it is sent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SendMail {
+    pub to: UserId,
+    pub mail: Mail,
+}
+
+/// What the mail is about: its template, and the ids that fill it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "template", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Mail {
+    MissionInvitation {
+        invitation_id: InvitationId,
+    },
+    /// To the client: someone comes.
+    MissionAssigned {
+        mission_id: MissionId,
+    },
+    /// To the talent: you go.
+    AssignmentConfirmed {
+        mission_id: MissionId,
+    },
+    /// A spent refresh token came back: somebody else may have it.
+    SecurityAlert,
+}
+
+impl Job for SendMail {
+    /// A mail server may be away for an evening; 20 attempts with a cap of one hour span most of a day.
+    const POLICY: Policy = Policy::new("send-mail", queues::BULK).timeout(Duration::from_secs(60));
+}

@@ -1,0 +1,119 @@
+//! Who may do what: every operation by role, in one table. An operation without a row fails the test.
+
+use std::collections::BTreeMap;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tests::Client;
+
+use crate::world::{World, mission};
+
+/// How to ask, and the status for each of [`WHO`].
+type Row = (Method, String, Option<Value>, [u16; 8]);
+
+/// Who asks, in the order of a row's statuses.
+const WHO: [&str; 8] = [
+    "anonymous",
+    "pending client",
+    "other client",
+    "owner",
+    "pending talent",
+    "invited talent",
+    "suspended client",
+    "admin",
+];
+
+#[tokio::test]
+async fn every_operation_has_its_answer_for_every_role() {
+    let world = World::new().await;
+    let owner = world.client("owner").await;
+    let talent = world.nurse("talent", 1.0).await;
+    let pending_talent = world.pending("pending-talent", "TALENT").await;
+    let suspended = world.client("suspended").await;
+    world.set_status(&suspended, "SUSPENDED").await;
+    let people: [Client; 8] = [
+        world.anonymous(),
+        world.pending("pending", "CLIENT").await,
+        world.client("other").await,
+        owner.clone(),
+        pending_talent.clone(),
+        talent.clone(),
+        suspended,
+        world.admin().await,
+    ];
+    let posted = owner.post("/api/v1/matching/missions", mission()).await.expect(201);
+    world.drain().await;
+    let invitation = talent.get("/api/v1/me/invitations").await.expect(200)["items"][0]["id"].clone();
+
+    let id = |value: &Value| value.as_str().unwrap().to_owned();
+    let missions = "/api/v1/matching/missions";
+    let mission_path = format!("{missions}/{}", id(&posted["id"]));
+    let conversation = format!("/api/v1/conversations/{}/messages", id(&posted["conversationId"]));
+    let invitation = format!("/api/v1/invitations/{}", id(&invitation));
+    let user = format!("/api/v1/admin/users/{}", talent.id);
+    let nobody = uuid::Uuid::now_v7();
+    // Bodies that the public routes refuse: this table is about doors, not about what is behind them.
+    let none = || json!({});
+
+    #[rustfmt::skip]
+    let table: BTreeMap<&str, Row> = [
+        // operation                (method, path, body,                                anon pend othr ownr pdTa invT susp admn)
+        ("register",              (Method::POST, "/api/v1/auth/register".into(), Some(none()),  [400, 400, 400, 400, 400, 400, 400, 400])),
+        ("login",                 (Method::POST, "/api/v1/auth/login".into(), Some(none()),     [400, 400, 400, 400, 400, 400, 400, 400])),
+        ("refreshSession",        (Method::POST, "/api/v1/auth/refresh".into(), Some(none()),   [400, 400, 400, 400, 400, 400, 400, 400])),
+        ("getMe",                 (Method::GET, "/api/v1/auth/me".into(), None,                 [401, 200, 200, 200, 200, 200, 200, 200])),
+        ("listProfessions",       (Method::GET, "/api/v1/jobs".into(), None,                    [200, 200, 200, 200, 200, 200, 200, 200])),
+        ("getMyProfile",          (Method::GET, "/api/v1/me/profile".into(), None,              [401, 403, 403, 403, 200, 200, 403, 403])),
+        ("updateMyProfile",       (Method::PATCH, "/api/v1/me/profile".into(), Some(none()),    [401, 403, 403, 403, 200, 200, 403, 403])),
+        ("getMyEstablishment",    (Method::GET, "/api/v1/me/establishment".into(), None,        [401, 200, 200, 200, 403, 403, 200, 404])),
+        ("updateMyEstablishment", (Method::PATCH, "/api/v1/me/establishment".into(), Some(none()), [401, 200, 200, 200, 403, 403, 403, 403])),
+        ("getTalent",             (Method::GET, format!("/api/v1/talents/{}", talent.id), None, [401, 200, 200, 200, 200, 200, 200, 200])),
+        ("createMission",         (Method::POST, missions.into(), Some(mission()),              [401, 403, 201, 201, 403, 403, 403, 201])),
+        ("listMissions",          (Method::GET, missions.into(), None,                          [401, 200, 200, 200, 200, 200, 200, 200])),
+        ("getMission",            (Method::GET, mission_path.clone(), None,                     [401, 403, 403, 200, 403, 200, 403, 200])),
+        ("listMatches",           (Method::GET, format!("{mission_path}/matches"), None,        [401, 403, 403, 200, 403, 403, 403, 200])),
+        ("listCandidates",        (Method::GET, format!("{mission_path}/candidates"), None,     [401, 403, 403, 200, 403, 403, 403, 200])),
+        ("listMyInvitations",     (Method::GET, "/api/v1/me/invitations".into(), None,          [401, 403, 403, 403, 200, 200, 403, 403])),
+        ("acceptInvitation",      (Method::POST, format!("{invitation}/accept"), None,          [401, 403, 403, 403, 403, 200, 403, 403])),
+        ("declineInvitation",     (Method::POST, format!("{invitation}/decline"), None,         [401, 403, 403, 403, 403, 409, 403, 403])),
+        ("listMessages",          (Method::GET, conversation, None,                             [401, 403, 403, 200, 403, 200, 403, 200])),
+        ("validateUser",          (Method::PATCH, format!("{user}/validate"), None,             [401, 403, 403, 403, 403, 403, 403, 200])),
+        ("setCompliance",         (Method::PATCH, format!("{user}/compliance"), Some(json!({ "status": "VALIDATED" })), [401, 403, 403, 403, 403, 403, 403, 200])),
+        ("listJobs",              (Method::GET, "/api/v1/admin/jobs".into(), None,              [401, 403, 403, 403, 403, 403, 403, 200])),
+        ("retryJob",              (Method::POST, format!("/api/v1/admin/jobs/{nobody}/retry"), None, [401, 403, 403, 403, 403, 403, 403, 404])),
+        ("listQueues",            (Method::GET, "/api/v1/admin/queues".into(), None,            [401, 403, 403, 403, 403, 403, 403, 200])),
+        // Last of each: it ends the session.
+        ("logout",                (Method::POST, "/api/v1/auth/logout".into(), None,            [401, 204, 204, 204, 204, 204, 204, 204])),
+    ]
+    .into();
+
+    let document: Value = serde_json::from_str(include_str!("../../openapi/openapi.json")).unwrap();
+    let paths = document["paths"].as_object().unwrap().values();
+    let operations = paths.flat_map(|methods| methods.as_object().unwrap().values());
+    let mut operations: Vec<String> = operations.map(|operation| id(&operation["operationId"])).collect();
+    // The accepted invitation decides what the talent sees afterwards; sessions end last.
+    operations.sort_by_key(|operation| (operation == "logout", operation.clone()));
+
+    let mut wrong = Vec::new();
+    for operation in &operations {
+        let Some((method, path, body, expected)) = table.get(operation.as_str()) else {
+            wrong.push(format!("{operation} has no row"));
+            continue;
+        };
+        for ((who, person), expected) in WHO.iter().zip(&people).zip(expected) {
+            let request = person.request(method.clone(), path);
+            let answer = person.send(match body {
+                Some(body) => request.json(body),
+                None => request,
+            });
+            let status = answer.await.status.as_u16();
+            if status != *expected {
+                wrong.push(format!("{operation} as {who}: {status} instead of {expected}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(table.len(), operations.len(), "rows of operations that are gone");
+    world.drain().await;
+    world.end().await;
+}

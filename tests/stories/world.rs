@@ -1,0 +1,285 @@
+//! A platform of one's own: an API and a worker in this process, on a fresh database and a Redis prefix.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use clap::Parser;
+use domain::Clock;
+use poem::listener::{Acceptor, Listener, TcpListener};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use tests::{Client, PATIENCE};
+use time::{Duration, OffsetDateTime};
+use tokio::sync::OnceCell;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub const PASSWORD: &str = "correct horse battery";
+/// Of [`PASSWORD`] with weak parameters: seeding must be quick, and a login renews it.
+const HASH: &str = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0$";
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+static TEMPLATE: OnceCell<()> = OnceCell::const_new();
+
+pub struct World {
+    pub database_url: String,
+    pub redis_url: String,
+    pub prefix: String,
+    pub pool: PgPool,
+    pub clock: Clock,
+    pub base: String,
+    stop: CancellationToken,
+    running: Vec<JoinHandle<std::io::Result<()>>>,
+}
+
+fn server_url(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set; run `make test`"))
+}
+
+/// The server's URL with another database.
+fn database(name: &str) -> String {
+    let server = server_url("DATABASE_URL");
+    let (server, _) = server.rsplit_once('/').unwrap();
+    format!("{server}/{name}")
+}
+
+async fn create_template() {
+    let admin = PgPool::connect(&server_url("DATABASE_URL")).await.unwrap();
+    let old: Vec<String> =
+        sqlx::query_scalar("select datname from pg_database where datname like 'stories%'")
+            .fetch_all(&admin)
+            .await
+            .unwrap();
+    for name in old {
+        let drop = format!("drop database if exists {name} with (force)");
+        sqlx::query(sqlx::AssertSqlSafe(drop)).execute(&admin).await.unwrap();
+    }
+    sqlx::query("create database stories").execute(&admin).await.unwrap();
+    let template = PgPool::connect(&database("stories")).await.unwrap();
+    domain::db::MIGRATOR.run(&template).await.unwrap();
+    template.close().await;
+}
+
+impl World {
+    /// A platform with an API and a worker.
+    pub async fn new() -> Self {
+        let mut world = Self::without_worker().await;
+        world.start_worker();
+        world
+    }
+
+    /// A platform whose jobs wait.
+    pub async fn without_worker() -> Self {
+        Self::with_api_settings(&[]).await
+    }
+
+    pub async fn with_api_settings(settings: &[&str]) -> Self {
+        TEMPLATE.get_or_init(create_template).await;
+        let name = format!("stories_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let admin = PgPool::connect(&server_url("DATABASE_URL")).await.unwrap();
+        let create = format!("create database {name} template stories");
+        sqlx::query(sqlx::AssertSqlSafe(create)).execute(&admin).await.unwrap();
+        admin.close().await;
+        let database_url = database(&name);
+        let mut world = Self {
+            pool: PgPool::connect_lazy(&database_url).unwrap(),
+            database_url,
+            redis_url: server_url("REDIS_URL"),
+            prefix: format!("{name}-{}", std::process::id()),
+            clock: Clock::default(),
+            base: String::new(),
+            stop: CancellationToken::new(),
+            running: Vec::new(),
+        };
+        world.base = world.start_api(settings).await;
+        world
+    }
+
+    /// Starts another replica of the API and returns its base URL.
+    pub async fn start_api(&mut self, settings: &[&str]) -> String {
+        let mut args = vec![
+            "api",
+            "--database-url",
+            &self.database_url,
+            "--redis-url",
+            &self.redis_url,
+            "--redis-prefix",
+            &self.prefix,
+            "--jwt-secret",
+            "stories-stories-stories-stories-",
+        ];
+        if !settings.contains(&"--rate-limit") {
+            args.extend(["--rate-limit", "off"]);
+        }
+        args.extend(settings);
+        let config = api::Config::parse_from(args);
+        let app = api::App::new(&config, self.clock.clone()).unwrap();
+        let acceptor = TcpListener::bind(("127.0.0.1", 0)).into_acceptor().await.unwrap();
+        let port = acceptor.local_addr()[0].as_socket_addr().unwrap().port();
+        self.running.push(tokio::spawn(api::serve(acceptor, app, self.stop.clone())));
+        format!("http://127.0.0.1:{port}")
+    }
+
+    /// Starts another worker.
+    pub fn start_worker(&mut self) {
+        let mails = std::env::temp_dir().join(format!("{}-mails", self.prefix));
+        let config = workers::Config::parse_from([
+            "worker",
+            "--database-url",
+            &self.database_url,
+            "--redis-url",
+            &self.redis_url,
+            "--redis-prefix",
+            &self.prefix,
+            "--mail-dir",
+            mails.to_str().unwrap(),
+        ]);
+        self.running.push(tokio::spawn(workers::run(config, self.clock.clone(), self.stop.clone())));
+    }
+
+    /// The mails that were sent, as text.
+    pub fn mails(&self) -> Vec<String> {
+        let folder = std::env::temp_dir().join(format!("{}-mails", self.prefix));
+        let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        files.map(|file| std::fs::read_to_string(file.path()).unwrap()).collect()
+    }
+
+    pub fn anonymous(&self) -> Client {
+        Client::new(&self.base)
+    }
+
+    /// A row in `users` and a session, without the cost of a password.
+    async fn person(&self, email: &str, role: &str, status: &str) -> Client {
+        let new = domain::users::NewUser {
+            email: email.to_owned(),
+            password_hash: HASH.to_owned(),
+            role: serde_json::from_value(json!(role)).unwrap(),
+            status: serde_json::from_value(json!(status)).unwrap(),
+            client_type: None,
+            phone: None,
+            first_name: Some("Zoé".into()),
+            last_name: Some("Martin".into()),
+            establishment_name: (role == "CLIENT").then(|| format!("EHPAD {email}")),
+            referrer_code: None,
+        };
+        let now = self.clock.now();
+        let mut conn = self.pool.acquire().await.unwrap();
+        let user = domain::users::insert(&mut conn, new, now).await.unwrap();
+        let session = domain::sessions::NewSession {
+            user: user.id,
+            user_agent: None,
+            ip: None,
+            expires_at: now + Duration::days(7),
+        };
+        let session = domain::sessions::insert(&mut conn, session, now).await.unwrap();
+        let token =
+            api::token::Tokens::new("stories-stories-stories-stories-", &[]).access(user.id, session, now);
+        self.anonymous().signed_in(&json!({ "accessToken": token, "user": { "id": user.id.to_string() } }))
+    }
+
+    pub async fn admin(&self) -> Client {
+        self.person("admin@example.org", "ADMIN", "VERIFIED").await
+    }
+
+    /// A verified client with an establishment.
+    pub async fn client(&self, name: &str) -> Client {
+        self.person(&format!("{name}@example.org"), "CLIENT", "VERIFIED").await
+    }
+
+    pub async fn pending(&self, name: &str, role: &str) -> Client {
+        self.person(&format!("{name}@example.org"), role, "PENDING").await
+    }
+
+    /// A verified, compliant nurse in Paris, `km` kilometres north of the missions of [`mission`].
+    pub async fn nurse(&self, name: &str, km: f64) -> Client {
+        let nurse = self.person(&format!("{name}@example.org"), "TALENT", "VERIFIED").await;
+        sqlx::query("update profiles set compliance_status = 'VALIDATED' where user_id = $1::uuid")
+            .bind(&nurse.id)
+            .execute(&self.pool)
+            .await
+            .unwrap();
+        let profile = json!({
+            "jobId": "ide", "city": "Paris", "latitude": 48.85 + km / 111.195, "longitude": 2.35,
+            "specialties": ["Gériatrie"], "canDoNightShift": true, "hasDriverLicense": true,
+        });
+        nurse.patch("/api/v1/me/profile", profile).await.expect(200);
+        nurse
+    }
+
+    /// Sets an account's status behind the platform's back, until there is a route for it.
+    pub async fn set_status(&self, client: &Client, status: &str) {
+        sqlx::query("update users set status = $2::user_status where id = $1::uuid")
+            .bind(&client.id)
+            .bind(status)
+            .execute(&self.pool)
+            .await
+            .unwrap();
+    }
+
+    /// Waits until no due job is left.
+    pub async fn drain(&self) {
+        let unfinished = "select count(*) from jobs where state in ('waiting', 'dispatched', 'running')
+                             and run_at <= clock_timestamp() + make_interval(secs => $1)";
+        let drained = async {
+            loop {
+                let ahead = self.clock.ahead().as_seconds_f64();
+                let left: i64 =
+                    sqlx::query_scalar(unfinished).bind(ahead).fetch_one(&self.pool).await.unwrap();
+                if left == 0 {
+                    return;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, drained).await.is_err() {
+            let rows: Vec<(String, String, Value)> = sqlx::query_as(
+                "select kind, state::text, causes from jobs where state not in ('done', 'cancelled')",
+            )
+            .fetch_all(&self.pool)
+            .await
+            .unwrap();
+            panic!("the queue does not drain: {rows:?}");
+        }
+    }
+
+    /// A count in the database.
+    pub async fn count(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
+    }
+
+    /// Ends the platform. Nothing may be left in the queue, and nothing dead.
+    pub async fn end(self) {
+        let left: Vec<(String, String, Value)> = sqlx::query_as(
+            "select kind, state::text, causes from jobs where state in ('waiting', 'dispatched', 'running', 'dead')",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .unwrap();
+        assert!(left.is_empty(), "left in the queue: {left:?}");
+        self.stop().await;
+    }
+
+    /// Ends the platform as a SIGTERM would.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        for task in self.running {
+            tokio::time::timeout(PATIENCE, task).await.expect("it stops in time").unwrap().unwrap();
+        }
+    }
+}
+
+/// A mission for one nurse in Paris, tomorrow.
+pub fn mission() -> Value {
+    json!({
+        "jobId": "ide", "hourlyRateCents": 2500, "city": "Paris", "postalCode": "75001",
+        "latitude": 48.85, "longitude": 2.35, "specialties": ["geriatrie"],
+        "startDate": rfc3339(tomorrow()),
+    })
+}
+
+pub fn tomorrow() -> OffsetDateTime {
+    Clock::default().now() + Duration::DAY
+}
+
+pub fn rfc3339(at: OffsetDateTime) -> String {
+    at.format(&time::format_description::well_known::Rfc3339).unwrap()
+}

@@ -1,0 +1,70 @@
+//! The worker's configuration; `sociopulse-worker --help` is its manual.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser};
+use jobs::ledger::Queue;
+use jobs::queues;
+
+/// Runs SocioPulse's jobs. Start as many as you like.
+#[derive(Clone, Debug, Parser)]
+#[command(version)]
+pub struct Config {
+    /// PostgreSQL 15 or later.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: String,
+    /// Connections for handlers; the engine adds ten of its own.
+    #[arg(long, env = "WORKER_DATABASE_CONNECTIONS", default_value_t = 20)]
+    pub database_connections: u32,
+    /// Redis 7 or later.
+    #[arg(long, env = "REDIS_URL", hide_env_values = true)]
+    pub redis_url: String,
+    /// Prefix of every key and channel, so that deployments may share a Redis.
+    #[arg(long, env = "REDIS_PREFIX", default_value = "sociopulse")]
+    pub redis_prefix: String,
+    /// Jobs of one queue that this process runs at once (the media queue: two).
+    #[arg(long, env = "WORKER_SLOTS", default_value_t = 32)]
+    pub worker_slots: usize,
+    /// Seconds that a stopping worker waits for what runs, before giving it back.
+    #[arg(long, env = "WORKER_DRAIN_SECONDS", default_value_t = 20)]
+    pub drain_seconds: u64,
+    #[command(flatten)]
+    pub mail: MailConfig,
+    #[command(flatten)]
+    pub log: domain::process::Log,
+}
+
+impl Config {
+    pub fn slots(&self) -> Vec<(Queue, usize)> {
+        let slots = |queue| if queue == queues::MEDIA { 2 } else { self.worker_slots.max(1) };
+        queues::ALL.into_iter().map(|queue| (queue, slots(queue))).collect()
+    }
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct MailConfig {
+    /// Mail server, such as `smtps://user:password@mail.example:465`; without one, mails are written to MAIL_DIR.
+    #[arg(long, env = "SMTP_URL", hide_env_values = true)]
+    pub smtp_url: Option<String>,
+    /// Sandbox: the folder that mails are written to, one `.eml` each.
+    #[arg(long, env = "MAIL_DIR", default_value = "mail")]
+    pub mail_dir: PathBuf,
+    /// Sender of every mail.
+    #[arg(long, env = "MAIL_FROM", default_value = "SocioPulse <ne-pas-repondre@sociopulse.test>")]
+    pub mail_from: String,
+    /// Where links in mails lead.
+    #[arg(long, env = "FRONTEND_URL", default_value = "http://127.0.0.1:3000")]
+    pub frontend_url: String,
+}
+
+impl MailConfig {
+    /// The sandbox alone.
+    pub fn folder(mail_dir: PathBuf) -> Self {
+        Self {
+            smtp_url: None,
+            mail_dir,
+            mail_from: "SocioPulse <ne-pas-repondre@sociopulse.test>".into(),
+            frontend_url: "http://127.0.0.1:3000".into(),
+        }
+    }
+}

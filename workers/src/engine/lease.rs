@@ -1,0 +1,58 @@
+//! The lease of this process, and the sweep of those that lost theirs.
+
+use std::time::Duration;
+
+use domain::ids::WorkerId;
+use jobs::ledger;
+use sqlx::PgPool;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Sessions for claims, dispatch and beats. Their commits may be lost with the server, never their order.
+pub(super) const QUICK: [(&str, &str); 5] = [
+    ("synchronous_commit", "off"),
+    ("idle_in_transaction_session_timeout", "3s"),
+    ("lock_timeout", "3s"),
+    ("client_connection_check_interval", "1s"),
+    ("statement_timeout", "15s"),
+];
+
+const BEAT: Duration = Duration::from_secs(1);
+/// Others may be judged only after our own beats have arrived for a whole lease: after an outage everybody is late.
+const FRESH: Duration = Duration::from_secs(4);
+
+/// Beats each second on connections of its own, and sweeps, until told to end.
+pub(super) async fn hold(pool: PgPool, worker: WorkerId, name: String, end: CancellationToken) {
+    let mut fresh_since: Option<Instant> = None;
+    let mut last_beat = Instant::now();
+    loop {
+        match async { ledger::beat(&mut *pool.acquire().await?, worker, &name).await }.await {
+            Ok(()) => {
+                // A process that was stopped has missed beats without an error.
+                if last_beat.elapsed() > FRESH {
+                    fresh_since = None;
+                }
+                last_beat = Instant::now();
+                fresh_since.get_or_insert(last_beat);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "beat failed");
+                fresh_since = None;
+            }
+        }
+        if fresh_since.is_some_and(|since| since.elapsed() >= FRESH) {
+            match async { ledger::sweep(&mut *pool.acquire().await?).await }.await {
+                Ok(swept) => {
+                    for job in swept {
+                        tracing::warn!(id = %job.id, kind = job.kind, dead = job.dead, "job taken from a worker that lost it");
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "sweep failed"),
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(BEAT) => {}
+            () = end.cancelled() => return,
+        }
+    }
+}

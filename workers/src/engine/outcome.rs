@@ -1,0 +1,198 @@
+//! How a run ends: what a handler may say, and what is written for it.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use apalis_core::task::data::Data;
+use domain::trace;
+use futures_util::FutureExt;
+use jobs::Policy;
+use jobs::ledger::{self, Fence, Setback};
+use rand::RngExt;
+use sqlx::PgPool;
+use tokio::sync::mpsc;
+use tracing::Instrument;
+
+use super::Shared;
+use super::lane::Held;
+
+pub type JobResult = Result<Done, JobError>;
+
+/// Proof that a job was ended; only `Run` makes one.
+#[derive(Debug)]
+#[must_use = "a handler returns it"]
+pub struct Done {
+    committed: bool,
+}
+
+impl Done {
+    pub(super) fn committed() -> Self {
+        Self { committed: true }
+    }
+
+    pub(super) fn without_effects() -> Self {
+        Self { committed: false }
+    }
+}
+
+/// Why a run did not end in `Done`. `?` on most errors means "again later"; the rest is said.
+#[derive(Debug)]
+pub enum JobError {
+    /// Again, after the usual back-off.
+    Retry(String),
+    /// Again, after this long.
+    RetryIn(Duration, String),
+    /// Dead at once: no repetition can help.
+    GiveUp(String),
+    /// Not wanted any more; the end of it.
+    Cancel(String),
+    /// The database is away: again soon, and the start does not count.
+    Outage(String),
+    /// The job was taken away meanwhile; its new holder answers for it.
+    Lost,
+}
+
+impl From<domain::Error> for JobError {
+    fn from(error: domain::Error) -> Self {
+        match error.is_outage() {
+            true => Self::Outage(error.to_string()),
+            false => Self::Retry(error.to_string()),
+        }
+    }
+}
+
+impl From<sqlx::Error> for JobError {
+    fn from(error: sqlx::Error) -> Self {
+        domain::Error::from(error).into()
+    }
+}
+
+/// Runs one job: time-out and panic guard around the handler, then the outcome into the ledger.
+pub(super) async fn execute<C: Clone + Send + Sync + 'static>(mut held: Held, shared: Data<Arc<Shared<C>>>) {
+    let claimed = held.claimed.clone();
+    let Some((policy, handler)) = shared.handlers.get(&claimed.kind) else { return };
+    let (fence, attempt) = (claimed.fence, claimed.attempt);
+    let span = tracing::info_span!("job", kind = policy.kind, id = %fence.id, attempt, request_id = claimed.request_id);
+    let context =
+        trace::Context { request_id: claimed.request_id.clone(), traceparent: claimed.traceparent.clone() };
+
+    let run = async {
+        let run = handler(shared.handlers.run(shared.db.clone(), claimed));
+        let guarded = AssertUnwindSafe(trace::within(context, run)).catch_unwind();
+        let result = match tokio::time::timeout(policy.timeout, guarded).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => Err(JobError::Retry(format!("panic: {}", panic_message(&*panic)))),
+            Err(_) => Err(JobError::Retry(format!("timed out after {:?}", policy.timeout))),
+        };
+        record(&shared, policy, fence, attempt, result).await;
+    };
+    tokio::select! {
+        () = run.instrument(span) => held.settle(),
+        // Dropped unfinished: the guard in `held` gives the job back.
+        () = shared.abort.cancelled() => {}
+    }
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("unknown")
+}
+
+/// Writes a run's outcome, as often as it takes: as long as this process beats, nobody else would.
+async fn record<C>(shared: &Shared<C>, policy: Policy, fence: Fence, attempt: i32, result: JobResult) {
+    let setback = |error, costs_attempt, delay| Setback { error, costs_attempt, delay };
+    let exhausted = attempt >= policy.attempts;
+    let verdict = match result {
+        Ok(Done { committed: true }) | Err(JobError::Lost) => return,
+        Ok(Done { committed: false }) => {
+            // The receiver lives until every run has ended.
+            let _ = shared.completions.send(fence);
+            return;
+        }
+        Err(JobError::GiveUp(error)) => Verdict::Bury(error),
+        Err(JobError::Cancel(reason)) => Verdict::Cancel(reason),
+        Err(JobError::Outage(error)) => Verdict::Postpone(setback(error, false, backoff(1))),
+        Err(JobError::Retry(error) | JobError::RetryIn(_, error)) if exhausted => Verdict::Bury(error),
+        Err(JobError::Retry(error)) => Verdict::Postpone(setback(error, true, backoff(attempt))),
+        Err(JobError::RetryIn(delay, error)) => {
+            Verdict::Postpone(setback(error, true, delay.try_into().unwrap_or(time::Duration::HOUR)))
+        }
+    };
+    verdict.log();
+    loop {
+        match verdict.write(shared, fence).await {
+            Ok(()) => return,
+            Err(error) => tracing::warn!(%error, "the ledger is away; the outcome waits"),
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+enum Verdict {
+    Postpone(Setback),
+    Bury(String),
+    Cancel(String),
+}
+
+impl Verdict {
+    fn log(&self) {
+        match self {
+            Self::Postpone(setback) => {
+                tracing::warn!(error = setback.error, delay = %setback.delay, "job postponed")
+            }
+            Self::Bury(error) => tracing::error!(error, "job dead"),
+            Self::Cancel(reason) => tracing::info!(reason, "job cancelled"),
+        }
+    }
+
+    async fn write<C>(&self, shared: &Shared<C>, fence: Fence) -> Result<(), sqlx::Error> {
+        let mut conn = shared.quick.acquire().await?;
+        match self {
+            Self::Postpone(setback) => ledger::postpone(&mut conn, fence, setback).await,
+            Self::Bury(error) => ledger::bury(&mut conn, fence, error).await,
+            Self::Cancel(reason) => ledger::cancel(&mut conn, fence, reason).await,
+        }
+    }
+}
+
+/// 1 s × 2ⁿ up to an hour, with full jitter: a random share of it, so that failures of one moment do not return as one.
+fn backoff(attempt: i32) -> time::Duration {
+    const CAP: u64 = 3_600_000;
+    let ceiling = 1000_u64.checked_shl(attempt.clamp(1, 30) as u32 - 1).map_or(CAP, |ms| ms.min(CAP));
+    time::Duration::milliseconds(rand::rng().random_range(0..=ceiling) as i64)
+}
+
+pub(super) type Completions = mpsc::UnboundedSender<Fence>;
+
+/// Completes jobs without effects, many in one statement. A lost completion is harmless: nothing would happen twice.
+pub(super) async fn complete(quick: PgPool, mut completed: mpsc::UnboundedReceiver<Fence>) {
+    let mut batch = Vec::new();
+    while completed.recv_many(&mut batch, 500).await > 0 {
+        while let Err(error) = async { ledger::finish_many(&mut *quick.acquire().await?, &batch).await }.await
+        {
+            tracing::warn!(%error, "the ledger is away; completions wait");
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        batch.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::backoff;
+
+    #[test]
+    fn back_off_grows_to_an_hour_and_never_beyond() {
+        for attempt in 1..100 {
+            for _ in 0..50 {
+                let delay = backoff(attempt);
+                assert!(delay >= time::Duration::ZERO && delay <= time::Duration::HOUR);
+                assert!(attempt > 1 || delay <= time::Duration::SECOND);
+            }
+        }
+    }
+}

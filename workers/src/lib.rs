@@ -1,0 +1,69 @@
+//! Runs the jobs. The engine knows no noun of the product; everything else here is handlers and outside services.
+
+pub mod config;
+pub mod engine;
+pub mod mailer;
+
+mod match_mission;
+mod notify;
+mod send_mail;
+
+use std::io;
+use std::sync::Arc;
+
+use domain::{Clock, Db};
+use tokio_util::sync::CancellationToken;
+
+pub use config::Config;
+use engine::Handlers;
+use mailer::Mailer;
+
+/// What handlers work with.
+#[derive(Clone, Debug)]
+pub struct App {
+    pub db: Db,
+    pub clock: Clock,
+    pub mailer: Arc<Mailer>,
+}
+
+/// Every kind of job and who runs it.
+pub fn handlers(app: App) -> Handlers<App> {
+    Handlers::new(app).on(match_mission::run).on(notify::run).on(send_mail::run)
+}
+
+/// One worker process, until `stop` is cancelled and what runs has ended.
+pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> io::Result<()> {
+    let redis = domain::bus::connect(&config.redis_url).map_err(io::Error::other)?;
+    let bus = domain::Bus::new(redis, &config.redis_prefix);
+    let db = Db::connect(&config.database_url, config.database_connections, bus).map_err(io::Error::other)?;
+    let mailer = Arc::new(Mailer::new(&config.mail)?);
+    let app = App { db: db.clone(), clock: clock.clone(), mailer };
+    let engine = engine::Config {
+        slots: config.slots(),
+        database_url: config.database_url,
+        redis_url: config.redis_url,
+        db,
+        clock,
+        handlers: handlers(app),
+        drain: std::time::Duration::from_secs(config.drain_seconds),
+    };
+    engine::run(engine, stop).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_kind_has_a_handler() {
+        let redis = domain::bus::connect("redis://127.0.0.1:1").unwrap();
+        let db =
+            Db::connect("postgres://nobody@127.0.0.1:1/none", 1, domain::Bus::new(redis, "test")).unwrap();
+        let mailer = Arc::new(Mailer::new(&config::MailConfig::folder(std::env::temp_dir())).unwrap());
+        let mut known: Vec<_> = handlers(App { db, clock: Clock::default(), mailer }).kinds().collect();
+        let mut kinds: Vec<_> = jobs::KINDS.iter().map(|policy| policy.kind).collect();
+        known.sort_unstable();
+        kinds.sort_unstable();
+        assert_eq!(known, kinds);
+    }
+}

@@ -1,0 +1,82 @@
+use domain::ids::MissionId;
+use domain::invitations::InvitationStatus;
+use domain::missions::{Mission, MissionStatus};
+use domain::{invitations, missions, profiles, users};
+use jobs::{Mail, SendMail};
+use minijinja::{Value, context};
+use sqlx::PgConnection;
+
+use crate::App;
+use crate::engine::{JobError, JobResult, Run};
+use crate::mailer::{Letter, MailError};
+
+/// Renders the mail from what is true now, and hands it to the mail server. What has become pointless is not sent late.
+///
+/// The `Message-ID` is the job's id: after a crash between the server's yes and ours, the second copy carries the same.
+pub async fn run(job: SendMail, run: Run<App>) -> JobResult {
+    let mut tx = run.begin().await?;
+    let user = users::get(&mut tx, job.to).await?;
+    let profile = profiles::get(&mut tx, job.to).await?;
+    let Some((template, facts)) = facts(&mut tx, &job, &run.app).await? else { return run.nothing_to_do() };
+    // No transaction is open during a call to the outside.
+    drop(tx);
+
+    let letter = Letter {
+        id: run.id().to_string(),
+        to: user.email,
+        template,
+        locale: user.locale,
+        facts: context! { first_name => profile.first_name, ..facts },
+    };
+    match run.app.mailer.send(letter).await {
+        Ok(()) => run.nothing_to_do(),
+        Err(MailError::Refused(error)) => Err(JobError::GiveUp(error)),
+        Err(MailError::Later(error)) => Err(JobError::Retry(error)),
+    }
+}
+
+/// The template's name and what fills it; nothing when the mail is over.
+async fn facts(
+    conn: &mut PgConnection,
+    job: &SendMail,
+    app: &App,
+) -> domain::Result<Option<(&'static str, Value)>> {
+    let frontend = app.mailer.frontend_url();
+    Ok(match job.mail {
+        Mail::MissionInvitation { invitation_id } => {
+            let invitation = invitations::get(conn, invitation_id, job.to).await?;
+            let mission = missions::get(conn, invitation.mission_id).await?;
+            let over = invitation.status != InvitationStatus::Pending
+                || mission.status != MissionStatus::Open
+                || mission.start_date <= app.clock.now();
+            if over {
+                return Ok(None);
+            }
+            let link = format!("{frontend}/invitations/{invitation_id}");
+            Some(("mission-invitation", context! { link, ..about(&mission) }))
+        }
+        Mail::MissionAssigned { mission_id } => Some((
+            "mission-assigned",
+            context! { link => link_to(frontend, mission_id), ..about(&missions::get(conn, mission_id).await?) },
+        )),
+        Mail::AssignmentConfirmed { mission_id } => Some((
+            "assignment-confirmed",
+            context! { link => link_to(frontend, mission_id), ..about(&missions::get(conn, mission_id).await?) },
+        )),
+        Mail::SecurityAlert => Some(("security-alert", context! { link => format!("{frontend}/login") })),
+    })
+}
+
+fn link_to(frontend: &str, mission: MissionId) -> String {
+    format!("{frontend}/missions/{mission}")
+}
+
+fn about(mission: &Mission) -> Value {
+    context! {
+        title => mission.title,
+        city => mission.city,
+        start => domain::paris::long(mission.start_date),
+        end => domain::paris::time_of_day(mission.end_date),
+        hourly_rate => format!("{},{:02} €", mission.hourly_rate_cents / 100, mission.hourly_rate_cents % 100),
+    }
+}
