@@ -5,6 +5,8 @@ mod world;
 
 mod auth;
 mod chat;
+mod engine;
+mod faults;
 mod matching;
 mod openapi;
 mod roles;
