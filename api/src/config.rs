@@ -29,14 +29,24 @@ pub struct Config {
     #[arg(long, env = "JWT_SECRET", hide_env_values = true, value_parser = secret)]
     pub jwt_secret: String,
     /// Earlier keys, comma-separated, that still verify while the key is rotated.
-    #[arg(long, env = "JWT_PREVIOUS_SECRETS", hide_env_values = true, value_delimiter = ',', value_parser = secret)]
-    pub jwt_previous_secrets: Vec<String>,
+    #[arg(long, env = "JWT_PREVIOUS_SECRETS", hide_env_values = true, default_value = "", value_parser = list(secret))]
+    pub jwt_previous_secrets: List<String>,
     /// Networks of proxies whose X-Forwarded-For is believed, comma-separated (`10.0.0.0/8`).
-    #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',')]
-    pub trusted_proxies: Vec<IpNet>,
+    #[arg(long, env = "TRUSTED_PROXIES", default_value = "", value_parser = list(network))]
+    pub trusted_proxies: List<IpNet>,
+    /// Origins whose pages may call the API from a browser, comma-separated (`https://app.example`).
+    #[arg(long, env = "CORS_ORIGINS", default_value = "", value_parser = list(origin))]
+    pub cors_origins: List<String>,
     /// Budgets per operation and user (or address), or `off`.
     #[arg(long, env = "RATE_LIMIT", default_value = "short=3/1s,medium=20/10s")]
     pub rate_limit: RateLimit,
+}
+
+/// Comma-separated in the environment, where an empty variable means an empty list.
+type List<T> = std::sync::Arc<[T]>;
+
+fn list<T>(item: fn(&str) -> Result<T, String>) -> impl Fn(&str) -> Result<List<T>, String> + Clone {
+    move |text| text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(item).collect()
 }
 
 /// A key that can be guessed is no key.
@@ -46,5 +56,19 @@ fn secret(text: &str) -> Result<String, String> {
         short => {
             Err(format!("{short} bytes are too short, at least 32 are needed (try: openssl rand -hex 32)"))
         }
+    }
+}
+
+/// A network, or a single address.
+fn network(text: &str) -> Result<IpNet, String> {
+    let address = || text.parse::<std::net::IpAddr>().map(IpNet::from);
+    text.parse().or_else(|_| address()).map_err(|_| format!("{text} is neither a network nor an address"))
+}
+
+fn origin(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    match host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*'])) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("{text} is not an origin such as https://app.example")),
     }
 }

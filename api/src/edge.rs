@@ -13,6 +13,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::App;
+use crate::cors;
 use crate::error::{self, ApiError};
 use crate::guard::Bearer;
 use crate::operations::Operations;
@@ -62,10 +63,20 @@ impl<E: Endpoint> Endpoint for AtTheEdge<E> {
         let span = tracing::info_span!("request", request_id, %method, path);
         let context = trace::Context { request_id: Some(request_id.clone()), traceparent };
 
-        let mut response = trace::within(context, self.serve(request, &request_id)).instrument(span).await;
+        let origin = cors::origin(&request, &self.edge.app.origins);
+        let mut response = match origin.as_ref().and_then(|_| cors::preflight(&request)) {
+            Some(preflight) => preflight,
+            None => trace::within(context, self.serve(request, &request_id)).instrument(span).await,
+        };
         let headers = response.headers_mut();
         if let Ok(value) = HeaderValue::from_str(&request_id) {
             headers.insert("x-request-id", value);
+        }
+        if !self.edge.app.origins.is_empty() {
+            headers.insert(header::VARY, HeaderValue::from_static("origin"));
+        }
+        if let Some(origin) = origin {
+            cors::allow(headers, origin);
         }
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

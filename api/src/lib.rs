@@ -18,6 +18,7 @@ pub mod rate_limit;
 pub mod token;
 pub mod wire;
 
+mod cors;
 mod edge;
 
 use std::io;
@@ -40,6 +41,7 @@ pub struct App {
     pub tokens: token::Tokens,
     pub limiter: rate_limit::Limiter,
     pub proxies: Arc<[ipnet::IpNet]>,
+    pub origins: Arc<[String]>,
     pub hub: live::Hub,
 }
 
@@ -54,7 +56,8 @@ impl App {
             passwords: password::Passwords::new(),
             tokens: token::Tokens::new(&config.jwt_secret, &config.jwt_previous_secrets),
             limiter: rate_limit::Limiter::new(redis.clone(), &config.redis_prefix, config.rate_limit.clone()),
-            proxies: config.trusted_proxies.clone().into(),
+            proxies: config.trusted_proxies.clone(),
+            origins: config.cors_origins.clone(),
             db,
             clock,
             redis,

@@ -67,38 +67,35 @@ pub async fn insert(
     Ok(invitations)
 }
 
+/// Invitations as they are read; the rest of the statement says which.
+macro_rules! select_invitations {
+    ($rest:literal, $($argument:expr),* $(,)?) => {
+        sqlx::query_as!(
+            Invitation,
+            r#"select id as "id: _", mission_id as "mission_id: _", talent_id as "talent_id: _", status as "status: _", wave,
+                      created_at
+                 from invitations "# + $rest,
+            $($argument),*
+        )
+    };
+}
+
 pub async fn list_for(
     conn: &mut PgConnection,
     talent: UserId,
     page: Page,
 ) -> Result<(Vec<Invitation>, Option<Cursor>)> {
-    let invitations = sqlx::query_as!(
-        Invitation,
-        r#"select id as "id: _", mission_id as "mission_id: _", talent_id as "talent_id: _", status as "status: _", wave, created_at
-             from invitations
-            where talent_id = $1 and ($2::timestamptz is null or (created_at, id) < ($2, $3))
-            order by created_at desc, id desc limit $4"#,
-        talent.0,
-        page.after.map(|cursor| cursor.created_at),
-        page.after.map(|cursor| cursor.id),
-        page.rows(),
-    )
+    let invitations = select_invitations!("where talent_id = $1 and ($2::timestamptz is null or (created_at, id) < ($2, $3)) order by created_at desc, id desc limit $4", talent.0, page.after.map(|cursor| cursor.created_at), page.after.map(|cursor| cursor.id), page.rows())
     .fetch_all(conn)
     .await?;
     Ok(page.cut(invitations, |invitation| Cursor { created_at: invitation.created_at, id: invitation.id.0 }))
 }
 
 pub async fn get(conn: &mut PgConnection, id: InvitationId, talent: UserId) -> Result<Invitation> {
-    sqlx::query_as!(
-        Invitation,
-        r#"select id as "id: _", mission_id as "mission_id: _", talent_id as "talent_id: _", status as "status: _", wave, created_at
-             from invitations where id = $1 and talent_id = $2"#,
-        id.0,
-        talent.0,
-    )
-    .fetch_optional(conn)
-    .await?
-    .ok_or(Error::NotFound("invitation"))
+    select_invitations!("where id = $1 and talent_id = $2", id.0, talent.0)
+        .fetch_optional(conn)
+        .await?
+        .ok_or(Error::NotFound("invitation"))
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -182,20 +182,29 @@ async fn why_refused(conn: &mut PgConnection, new: &NewMessage) -> Result<Error>
     Ok(Error::Refused { code: "CHAT_LOCKED", message: "This chat is locked" })
 }
 
+/// Messages as they are read; the rest of the statement says which.
+macro_rules! select_messages {
+    ($rest:literal, $($argument:expr),* $(,)?) => {
+        sqlx::query_as!(
+            ChatMessage,
+            r#"select id as "id!: _", conversation_id as "conversation_id!: _", mission_id as "mission_id: _", seq as "seq!",
+                      sender_id as "sender_id: _", kind as "kind!: _", content as "content!", attachments as "attachments!",
+                      client_message_id, created_at as "created_at!"
+                 from chat_messages "# + $rest,
+            $($argument),*
+        )
+    };
+}
+
 /// The message that first carried this `clientMessageId`. Another content under the same id is a conflict.
 pub async fn get_first_sent(conn: &mut PgConnection, new: &NewMessage) -> Result<ChatMessage> {
     let (conversation, mission) = new.room.ids();
-    let first = sqlx::query_as!(
-        ChatMessage,
-        r#"select id as "id!: _", conversation_id as "conversation_id!: _", mission_id as "mission_id: _", seq as "seq!",
-                  sender_id as "sender_id: _", kind as "kind!: _", content as "content!", attachments as "attachments!",
-                  client_message_id, created_at as "created_at!"
-             from chat_messages
-            where (conversation_id = $1 or mission_id = $2) and sender_id = $3 and client_message_id = $4"#,
+    let first = select_messages!(
+        "where (conversation_id = $1 or mission_id = $2) and sender_id = $3 and client_message_id = $4",
         conversation,
         mission,
         new.sender.0,
-        new.client_message_id,
+        new.client_message_id
     )
     .fetch_one(conn)
     .await?;
@@ -251,16 +260,12 @@ pub async fn list_after(
     up_to: i64,
     limit: i64,
 ) -> Result<Vec<ChatMessage>> {
-    let messages = sqlx::query_as!(
-        ChatMessage,
-        r#"select id as "id!: _", conversation_id as "conversation_id!: _", mission_id as "mission_id: _", seq as "seq!",
-                  sender_id as "sender_id: _", kind as "kind!: _", content as "content!", attachments as "attachments!",
-                  client_message_id, created_at as "created_at!"
-             from chat_messages where conversation_id = $1 and seq > $2 and seq <= $3 order by seq limit $4"#,
+    let messages = select_messages!(
+        "where conversation_id = $1 and seq > $2 and seq <= $3 order by seq limit $4",
         conversation.0,
         after,
         up_to,
-        limit,
+        limit
     )
     .fetch_all(conn)
     .await?;
@@ -274,15 +279,11 @@ pub async fn list_before(
     before: i64,
     limit: i64,
 ) -> Result<Vec<ChatMessage>> {
-    let mut messages = sqlx::query_as!(
-        ChatMessage,
-        r#"select id as "id!: _", conversation_id as "conversation_id!: _", mission_id as "mission_id: _", seq as "seq!",
-                  sender_id as "sender_id: _", kind as "kind!: _", content as "content!", attachments as "attachments!",
-                  client_message_id, created_at as "created_at!"
-             from chat_messages where conversation_id = $1 and seq < $2 order by seq desc limit $3"#,
+    let mut messages = select_messages!(
+        "where conversation_id = $1 and seq < $2 order by seq desc limit $3",
         conversation.0,
         before,
-        limit,
+        limit
     )
     .fetch_all(conn)
     .await?;

@@ -184,25 +184,31 @@ fn check_dates(start: OffsetDateTime, end: OffsetDateTime, now: OffsetDateTime) 
     }
 }
 
+/// Missions as they are read; the rest of the statement says which.
+macro_rules! select_missions {
+    ($rest:literal, $($argument:expr),* $(,)?) => {
+        sqlx::query_as!(
+            Mission,
+            r#"select id as "id!: _", client_id as "client_id!: _", establishment_id as "establishment_id: _",
+                      conversation_id as "conversation_id!: _", profession_id as "profession_id!", job_id as "job_id!",
+                      title as "title!", description, hourly_rate_cents as "hourly_rate_cents!", urgency_level as "urgency_level!: _",
+                      start_date as "start_date!", end_date as "end_date!", is_night_shift as "is_night_shift!",
+                      requires_diploma as "requires_diploma!", requires_car as "requires_car!", specialties as "specialties!",
+                      address, city as "city!", postal_code as "postal_code!", latitude, longitude, radius_km as "radius_km!",
+                      slots as "slots!", filled as "filled!", status as "status!: _", matching as "matching!: _",
+                      created_at as "created_at!"
+                 from mission_rows "# + $rest,
+            $($argument),*
+        )
+    };
+}
+
 pub async fn get(conn: &mut PgConnection, id: MissionId) -> Result<Mission> {
     find(conn, id).await?.ok_or(Error::NotFound("mission"))
 }
 
 pub async fn find(conn: &mut PgConnection, id: MissionId) -> Result<Option<Mission>> {
-    let mission = sqlx::query_as!(
-        Mission,
-        r#"select id as "id!: _", client_id as "client_id!: _", establishment_id as "establishment_id: _",
-                  conversation_id as "conversation_id!: _", profession_id as "profession_id!", job_id as "job_id!",
-                  title as "title!", description, hourly_rate_cents as "hourly_rate_cents!", urgency_level as "urgency_level!: _",
-                  start_date as "start_date!", end_date as "end_date!", is_night_shift as "is_night_shift!",
-                  requires_diploma as "requires_diploma!", requires_car as "requires_car!", specialties as "specialties!",
-                  address, city as "city!", postal_code as "postal_code!", latitude, longitude, radius_km as "radius_km!",
-                  slots as "slots!", filled as "filled!", status as "status!: _", matching as "matching!: _",
-                  created_at as "created_at!"
-             from mission_rows where id = $1"#,
-        id.0,
-    );
-    Ok(mission.fetch_optional(conn).await?)
+    Ok(select_missions!("where id = $1", id.0).fetch_optional(conn).await?)
 }
 
 /// How much of a mission someone may see.
@@ -281,39 +287,60 @@ pub async fn list(
     page: Page,
 ) -> Result<(Vec<Mission>, Option<Cursor>)> {
     let (near, radius) = filter.near.unzip();
-    let missions = sqlx::query_as!(
-        Mission,
-        r#"select id as "id!: _", client_id as "client_id!: _", establishment_id as "establishment_id: _",
-                  conversation_id as "conversation_id!: _", profession_id as "profession_id!", job_id as "job_id!",
-                  title as "title!", description, hourly_rate_cents as "hourly_rate_cents!", urgency_level as "urgency_level!: _",
-                  start_date as "start_date!", end_date as "end_date!", is_night_shift as "is_night_shift!",
-                  requires_diploma as "requires_diploma!", requires_car as "requires_car!", specialties as "specialties!",
-                  address, city as "city!", postal_code as "postal_code!", latitude, longitude, radius_km as "radius_km!",
-                  slots as "slots!", filled as "filled!", status as "status!: _", matching as "matching!: _",
-                  created_at as "created_at!"
-             from mission_rows
-            where (case when $1 then status = 'OPEN' else is_mission_participant(id, $2) end)
-              and ($3::mission_status is null or status = $3)
-              and ($4::text is null or job_id = $4)
-              and ($5::urgency_level is null or urgency_level = $5)
-              and ($6::float8 is null or haversine_km($6, $7, latitude, longitude) <= $8)
-              and ($9::timestamptz is null or (created_at, id) < ($9, $10))
-            order by created_at desc, id desc
-            limit $11"#,
-        filter.scope == Scope::Open,
-        viewer.user.0,
-        filter.status as Option<MissionStatus>,
-        filter.job_id,
-        filter.urgency_level as Option<UrgencyLevel>,
-        near.map(|point| point.latitude),
-        near.map(|point| point.longitude),
-        radius,
-        page.after.map(|cursor| cursor.created_at),
-        page.after.map(|cursor| cursor.id),
-        page.rows(),
-    )
-    .fetch_all(conn)
-    .await?;
+    let (latitude, longitude) = near.map(|point| (point.latitude, point.longitude)).unzip();
+    let (after, after_id) = page.after.map(|cursor| (cursor.created_at, cursor.id)).unzip();
+    // One statement per scope: each has an index of its own.
+    let missions = match filter.scope {
+        Scope::Open => {
+            select_missions!(
+                "where status = 'OPEN'
+                   and ($1::mission_status is null or status = $1)
+                   and ($2::text is null or job_id = $2)
+                   and ($3::urgency_level is null or urgency_level = $3)
+                   and ($4::float8 is null or haversine_km($4, $5, latitude, longitude) <= $6)
+                   and ($7::timestamptz is null or (created_at, id) < ($7, $8))
+                 order by created_at desc, id desc limit $9",
+                filter.status as Option<MissionStatus>,
+                filter.job_id,
+                filter.urgency_level as Option<UrgencyLevel>,
+                latitude,
+                longitude,
+                radius,
+                after,
+                after_id,
+                page.rows(),
+            )
+            .fetch_all(conn)
+            .await?
+        }
+        Scope::Mine => {
+            select_missions!(
+                "where id in (select id from missions where client_id = $1
+                              union select m.id from establishment_members e
+                                     join missions m on m.establishment_id = e.establishment_id where e.user_id = $1
+                              union select mission_id from assignments
+                                     where talent_id = $1 and status in ('ASSIGNED', 'IN_PROGRESS', 'COMPLETED'))
+                   and ($2::mission_status is null or status = $2)
+                   and ($3::text is null or job_id = $3)
+                   and ($4::urgency_level is null or urgency_level = $4)
+                   and ($5::float8 is null or haversine_km($5, $6, latitude, longitude) <= $7)
+                   and ($8::timestamptz is null or (created_at, id) < ($8, $9))
+                 order by created_at desc, id desc limit $10",
+                viewer.user.0,
+                filter.status as Option<MissionStatus>,
+                filter.job_id,
+                filter.urgency_level as Option<UrgencyLevel>,
+                latitude,
+                longitude,
+                radius,
+                after,
+                after_id,
+                page.rows(),
+            )
+            .fetch_all(conn)
+            .await?
+        }
+    };
     Ok(page.cut(missions, |mission| Cursor { created_at: mission.created_at, id: mission.id.0 }))
 }
 

@@ -132,28 +132,25 @@ async fn find_by_referral_code(conn: &mut PgConnection, code: &str) -> Result<Op
     Ok(id.fetch_optional(conn).await?)
 }
 
+/// Accounts as they are read; the rest of the statement says which.
+macro_rules! select_users {
+    ($rest:literal, $($argument:expr),* $(,)?) => {
+        sqlx::query_as!(
+            User,
+            r#"select id as "id: _", email, password_hash, role as "role: _", status as "status: _", phone, locale, referral_code,
+                      points, created_at
+                 from users "# + $rest,
+            $($argument),*
+        )
+    };
+}
+
 pub async fn find_by_email(conn: &mut PgConnection, email: &str) -> Result<Option<User>> {
-    let user = sqlx::query_as!(
-        User,
-        r#"select id as "id: _", email, password_hash, role as "role: _", status as "status: _", phone, locale, referral_code,
-                  points, created_at
-             from users where lower(email) = lower($1)"#,
-        email.trim(),
-    );
-    Ok(user.fetch_optional(conn).await?)
+    Ok(select_users!("where lower(email) = lower($1)", email.trim()).fetch_optional(conn).await?)
 }
 
 pub async fn get(conn: &mut PgConnection, id: UserId) -> Result<User> {
-    sqlx::query_as!(
-        User,
-        r#"select id as "id: _", email, password_hash, role as "role: _", status as "status: _", phone, locale, referral_code,
-                  points, created_at
-             from users where id = $1"#,
-        id.0,
-    )
-    .fetch_optional(conn)
-    .await?
-    .ok_or(Error::NotFound("user"))
+    select_users!("where id = $1", id.0).fetch_optional(conn).await?.ok_or(Error::NotFound("user"))
 }
 
 pub async fn set_password_hash(conn: &mut PgConnection, id: UserId, hash: &str) -> Result<()> {

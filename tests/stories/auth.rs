@@ -182,3 +182,25 @@ async fn budgets_are_shared_by_replicas_and_obeyed_clients_are_served() {
     client.get(me).await.expect(200);
     world.end().await;
 }
+
+#[tokio::test]
+async fn only_configured_origins_may_call_from_a_browser() {
+    let world = World::with_api_settings(&["--cors-origins", "https://app.example"]).await;
+    let ask = |origin: &'static str| {
+        let client = world.anonymous();
+        let request = client.request(reqwest::Method::OPTIONS, "/api/v1/auth/login");
+        let request = request.header("origin", origin).header("access-control-request-method", "POST");
+        async move { client.send(request).await }
+    };
+    let allowed = ask("https://app.example").await;
+    assert_eq!(allowed.headers["access-control-allow-origin"], "https://app.example");
+    allowed.expect(204);
+    let refused = ask("https://evil.example").await;
+    assert!(!refused.headers.contains_key("access-control-allow-origin"));
+    // Errors carry the header too, or the page could not read them.
+    let request =
+        world.anonymous().request(reqwest::Method::GET, "/nowhere").header("origin", "https://app.example");
+    let answer = world.anonymous().send(request).await;
+    assert_eq!(answer.headers["access-control-allow-origin"], "https://app.example");
+    world.stop().await;
+}

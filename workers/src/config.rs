@@ -44,8 +44,8 @@ impl Config {
 #[derive(Clone, Debug, Args)]
 pub struct MailConfig {
     /// Mail server, such as `smtps://user:password@mail.example:465`; without one, mails are written to MAIL_DIR.
-    #[arg(long, env = "SMTP_URL", hide_env_values = true)]
-    pub smtp_url: Option<String>,
+    #[arg(long, env = "SMTP_URL", hide_env_values = true, default_value = "")]
+    pub smtp_url: String,
     /// Sandbox: the folder that mails are written to, one `.eml` each.
     #[arg(long, env = "MAIL_DIR", default_value = "mail")]
     pub mail_dir: PathBuf,
@@ -61,7 +61,7 @@ impl MailConfig {
     /// The sandbox alone.
     pub fn folder(mail_dir: PathBuf) -> Self {
         Self {
-            smtp_url: None,
+            smtp_url: String::new(),
             mail_dir,
             mail_from: "SocioPulse <ne-pas-repondre@sociopulse.test>".into(),
             frontend_url: "http://127.0.0.1:3000".into(),

@@ -46,15 +46,15 @@ enum Transport {
 impl Mailer {
     pub fn new(config: &MailConfig) -> io::Result<Self> {
         let from = config.mail_from.parse().map_err(|error| invalid("MAIL_FROM", error))?;
-        let transport = match &config.smtp_url {
-            Some(url) => {
+        let transport = match config.smtp_url.as_str() {
+            "" => {
+                std::fs::create_dir_all(&config.mail_dir)?;
+                Transport::Folder(AsyncFileTransport::new(&config.mail_dir))
+            }
+            url => {
                 let smtp = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
                     .map_err(|error| invalid("SMTP_URL", error))?;
                 Transport::Smtp(smtp.timeout(Some(std::time::Duration::from_secs(30))).build())
-            }
-            None => {
-                std::fs::create_dir_all(&config.mail_dir)?;
-                Transport::Folder(AsyncFileTransport::new(&config.mail_dir))
             }
         };
         let frontend_url = config.frontend_url.trim_end_matches('/').to_owned();

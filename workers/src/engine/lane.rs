@@ -68,7 +68,8 @@ impl<C: Send + Sync + 'static> Lane<C> {
             let Ok(one_more) = Arc::clone(&self.slots).try_acquire_owned() else { break };
             slots.merge(one_more);
         }
-        let ids = match self.shared.lists.pop(self.queue, slots.num_permits()).await {
+        let asked = slots.num_permits();
+        let ids = match self.shared.lists.pop(self.queue, asked).await {
             Ok(ids) if ids.is_empty() => return Vec::new(),
             Ok(ids) => ids,
             Err(error) => {
@@ -77,6 +78,10 @@ impl<C: Send + Sync + 'static> Lane<C> {
                 return Vec::new();
             }
         };
+        // All that was asked for: there is a backlog, and room in the lists now.
+        if let Some(queue) = self.queue.filter(|_| ids.len() == asked) {
+            self.shared.lists.ring_relay(queue);
+        }
         let pass = match self.queue {
             Some(_) => Arc::new(Pass::Shared { _guard: Arc::clone(&self.gate).read_owned().await }),
             None => Arc::new(Pass::Alone { _guard: Arc::clone(&self.gate).write_owned().await }),
@@ -91,7 +96,8 @@ impl<C: Send + Sync + 'static> Lane<C> {
             Ok(claimed) => claimed
                 .into_iter()
                 .map(|claimed| {
-                    let id = TaskId::from_string(claimed.fence.id.to_string());
+                    // The claim's token: apalis refuses two tasks of one id, and a job taken away may be back already.
+                    let id = TaskId::from_string(claimed.fence.token.to_string());
                     let held = Held {
                         claimed,
                         settled: false,
@@ -145,9 +151,6 @@ impl<C: Send + Sync + 'static> Persistence for Lane<C> {
             // In a task of its own: when apalis drops this future the claim still completes, and its jobs are given back.
             let tasks = tokio::spawn(self.clone().take(slots)).await.unwrap_or_default();
             if !tasks.is_empty() {
-                if let Some(queue) = self.queue {
-                    self.shared.lists.ring_relay(queue);
-                }
                 return Ok(tasks);
             }
             let _ = tokio::time::timeout(POLL, pushed).await;
