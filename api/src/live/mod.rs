@@ -21,6 +21,7 @@ use domain::{Db, sessions};
 use redis::aio::ConnectionManager;
 use redis::{FromRedisValue, PushInfo, PushKind, RedisResult};
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -30,6 +31,9 @@ use room::{Room, ToRoom};
 /// How often the heads of all rooms are compared with their cursors: normally, and while pub/sub is down.
 const COMPARE: Duration = Duration::from_secs(2);
 const COMPARE_WITHOUT_REDIS: Duration = Duration::from_millis(500);
+
+/// An answer of Redis that takes longer counts as none.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug)]
 pub struct Hub(Arc<Inner>);
@@ -48,8 +52,8 @@ struct Inner {
     redis_is_away: AtomicBool,
 }
 
-#[derive(Clone)]
-struct Subscriber(ConnectionManager);
+/// One at a time, so that a room that closes cannot take away the subscription of the one that has just replaced it.
+struct Subscriber(tokio::sync::Mutex<ConnectionManager>);
 
 impl std::fmt::Debug for Subscriber {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -78,7 +82,7 @@ impl Hub {
     pub fn start(db: Db, redis_url: &str) -> RedisResult<Self> {
         let (subscriber, pushes) = domain::bus::subscriber(redis_url)?;
         let hub = Self(Arc::new(Inner {
-            subscriber: Subscriber(subscriber),
+            subscriber: Subscriber(tokio::sync::Mutex::new(subscriber)),
             rooms: Mutex::default(),
             sockets: Mutex::default(),
             next_connection: Default::default(),
@@ -107,13 +111,22 @@ impl Hub {
 
     /// Adds a member to a room: its greeting (told the cursor), what came after `after`, then everything live, without gap.
     async fn join(&self, channel: Channel, member: Member, after: Option<i64>, greeting: room::Greeting) {
-        let mut ticket = Some((member, greeting));
-        while let Some((member, greeting)) = ticket.take() {
+        let cut = member.too_slow.clone();
+        let mut ticket = (member, greeting);
+        loop {
+            let (member, greeting) = ticket;
             let (reply, returned) = oneshot::channel();
-            let room = self.room(channel);
-            let _ = room.send(ToRoom::Join { member, after, greeting, unserved: reply }).await;
-            // A room that was just closing hands the ticket back or drops it with its inbox; a dropped ticket's socket is cut.
-            ticket = returned.await.ok().flatten();
+            let join = ToRoom::Join { member, after, greeting, unserved: reply };
+            // A room that closes at this moment hands the ticket back; the next one is open.
+            ticket = match self.room(channel).send(join).await {
+                Ok(()) => match returned.await {
+                    Ok(None) => return,
+                    Ok(Some(ticket)) => ticket,
+                    Err(_) => return cut.cancel(),
+                },
+                Err(SendError(ToRoom::Join { member, greeting, .. })) => (member, greeting),
+                Err(_) => return cut.cancel(),
+            };
         }
     }
 
@@ -136,6 +149,33 @@ impl Hub {
 
     fn sockets(&self) -> MutexGuard<'_, HashMap<u64, Socket>> {
         self.0.sockets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Listens to a channel. While Redis is away nobody waits for it: the heads are compared meanwhile.
+    async fn subscribe(&self, channel: Channel) -> bool {
+        let Ok(mut subscriber) = self.0.subscriber.0.try_lock() else {
+            if self.0.redis_is_away.load(Ordering::Relaxed) {
+                return false;
+            }
+            return self.subscribe_with(&mut *self.0.subscriber.0.lock().await, channel).await;
+        };
+        self.subscribe_with(&mut subscriber, channel).await
+    }
+
+    async fn subscribe_with(&self, subscriber: &mut ConnectionManager, channel: Channel) -> bool {
+        let name = self.0.db.bus().name(&channel.to_string());
+        let subscribed = tokio::time::timeout(PATIENCE, subscriber.subscribe(name)).await;
+        let subscribed = matches!(subscribed, Ok(Ok(())));
+        self.0.redis_is_away.store(!subscribed, Ordering::Relaxed);
+        subscribed
+    }
+
+    async fn unsubscribe(&self, channel: Channel) {
+        let mut subscriber = self.0.subscriber.0.lock().await;
+        if !self.rooms().contains_key(&channel) {
+            let name = self.0.db.bus().name(&channel.to_string());
+            let _ = tokio::time::timeout(PATIENCE, subscriber.unsubscribe(name)).await;
+        }
     }
 
     async fn leave(&self, channel: Channel, connection: u64) {

@@ -61,8 +61,7 @@ impl Room {
             closed && rooms.remove(&self.channel).is_some()
         };
         if still_ours && self.subscribed {
-            let name = self.hub.0.db.bus().name(&self.channel.to_string());
-            let _ = self.hub.0.subscriber.0.clone().unsubscribe(name).await;
+            self.hub.unsubscribe(self.channel).await;
         }
     }
 
@@ -83,21 +82,14 @@ impl Room {
         }
     }
 
-    /// Subscribed before the head is read, so that what comes after the head is heard.
     async fn subscribe(&mut self) {
         if !self.subscribed {
-            let name = self.hub.0.db.bus().name(&self.channel.to_string());
-            match self.hub.0.subscriber.0.clone().subscribe(name).await {
-                Ok(()) => self.subscribed = true,
-                Err(error) => {
-                    tracing::debug!(%error, channel = %self.channel, "not subscribed; heads are compared meanwhile");
-                    self.hub.0.redis_is_away.store(true, std::sync::atomic::Ordering::Relaxed);
-                }
-            }
+            self.subscribed = self.hub.subscribe(self.channel).await;
         }
     }
 
     async fn join(&mut self, member: Member, after: Option<i64>, greeting: Greeting) {
+        // Before the head is read, so that what comes after the head is heard.
         self.subscribe().await;
         match self.history(after).await {
             Ok((cursor, missed)) => {
