@@ -165,7 +165,7 @@ struct QueueList {
     next_cursor: Option<String>,
 }
 
-#[OpenApi(prefix_path = "/api/v1/admin")]
+#[OpenApi(prefix_path = "/api/v1/admin", tag = "wire::Tag::Admin")]
 impl AdminApi {
     /// Verify an account
     #[oai(path = "/users/:id/validate", method = "patch", operation_id = "validateUser")]

@@ -126,7 +126,7 @@ enum SignedOut {
 const WRONG: ApiError =
     ApiError::Unauthorized { code: "INVALID_CREDENTIALS", message: "E-mail or password is wrong" };
 
-#[OpenApi(prefix_path = "/api/v1/auth")]
+#[OpenApi(prefix_path = "/api/v1/auth", tag = "wire::Tag::Auth")]
 impl AuthApi {
     /// Register
     #[oai(path = "/register", method = "post", operation_id = "register")]

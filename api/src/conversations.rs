@@ -70,7 +70,7 @@ struct MessageList {
     next_cursor: Option<String>,
 }
 
-#[OpenApi(prefix_path = "/api/v1")]
+#[OpenApi(prefix_path = "/api/v1", tag = "wire::Tag::Messages")]
 impl ConversationsApi {
     /// Read a conversation's history
     ///

@@ -71,7 +71,7 @@ impl From<Assignment> for AssignmentView {
     }
 }
 
-#[OpenApi(prefix_path = "/api/v1")]
+#[OpenApi(prefix_path = "/api/v1", tag = "wire::Tag::Matching")]
 impl InvitationsApi {
     /// List one's own invitations
     #[oai(path = "/me/invitations", method = "get", operation_id = "listMyInvitations")]

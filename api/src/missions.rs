@@ -295,7 +295,7 @@ enum MissionCreated {
     Created(Json<MissionView>),
 }
 
-#[OpenApi(prefix_path = "/api/v1/matching")]
+#[OpenApi(prefix_path = "/api/v1/matching", tag = "wire::Tag::Matching")]
 impl MissionsApi {
     /// Post a mission
     #[oai(path = "/missions", method = "post", operation_id = "createMission")]

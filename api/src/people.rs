@@ -302,7 +302,7 @@ struct EstablishmentChange {
     billing_email: Option<Text>,
 }
 
-#[OpenApi(prefix_path = "/api/v1")]
+#[OpenApi(prefix_path = "/api/v1", tag = "wire::Tag::People")]
 impl PeopleApi {
     /// List the professions
     #[oai(path = "/jobs", method = "get", operation_id = "listProfessions")]

@@ -12,6 +12,22 @@ use serde_json::Value;
 
 use crate::error::ApiError;
 
+/// Chapters of the reference.
+#[derive(Clone, Copy, Debug, poem_openapi::Tags)]
+#[oai(rename_all = "lowercase")]
+pub enum Tag {
+    /// Accounts and sessions.
+    Auth,
+    /// Profiles, establishments and the reference of professions.
+    People,
+    /// Missions, who fits them, invitations.
+    Matching,
+    /// Conversations; live over the WebSocket, history here.
+    Messages,
+    /// For admins.
+    Admin,
+}
+
 /// Items of a page by default and at most.
 pub const LIMIT: i64 = 20;
 pub const MOST: i64 = 100;

@@ -1,4 +1,4 @@
-//! Dates as people in France read them: Europe/Paris, over both clock changes.
+//! Dates as people read them: Europe/Paris, over both clock changes, in French or English.
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
@@ -20,19 +20,21 @@ const MONTHS: [&str; 12] = [
     "décembre",
 ];
 
-/// "lundi 2 mars 2026 à 20 h 00"
-pub fn long(at: OffsetDateTime) -> String {
+/// "lundi 2 mars 2026 à 20 h 00", or in English "Monday 2 March 2026 at 20:00".
+pub fn date_and_time(at: OffsetDateTime, locale: &str) -> String {
     let local = local(at);
+    if locale == "en" {
+        return local.strftime("%A %-d %B %Y at %H:%M").to_string();
+    }
     let day = DAYS[local.weekday().to_monday_zero_offset() as usize];
     let month = MONTHS[local.month() as usize - 1];
     let ordinal = if local.day() == 1 { "er" } else { "" };
-    format!("{day} {}{ordinal} {month} {} à {}", local.day(), local.year(), time_of_day(at))
+    format!("{day} {}{ordinal} {month} {} à {}", local.day(), local.year(), time_of_day(at, locale))
 }
 
-/// "20 h 00"
-pub fn time_of_day(at: OffsetDateTime) -> String {
-    let local = local(at);
-    format!("{:02} h {:02}", local.hour(), local.minute())
+/// "20 h 00", or in English "20:00".
+pub fn time_of_day(at: OffsetDateTime, locale: &str) -> String {
+    local(at).strftime(if locale == "en" { "%H:%M" } else { "%H h %M" }).to_string()
 }
 
 fn local(at: OffsetDateTime) -> Zoned {
@@ -47,13 +49,13 @@ mod tests {
 
     #[test]
     fn dates_are_read_in_paris() {
-        assert_eq!(long(datetime!(2026-03-02 19:00 UTC)), "lundi 2 mars 2026 à 20 h 00");
-        assert_eq!(long(datetime!(2026-07-31 22:30 UTC)), "samedi 1er août 2026 à 00 h 30");
+        let winter = datetime!(2026-03-02 19:00 UTC);
+        assert_eq!(date_and_time(winter, "fr"), "lundi 2 mars 2026 à 20 h 00");
+        assert_eq!(date_and_time(winter, "en"), "Monday 2 March 2026 at 20:00");
+        assert_eq!(date_and_time(datetime!(2026-07-31 22:30 UTC), "fr"), "samedi 1er août 2026 à 00 h 30");
         // The hour that exists twice, and the one that does not exist.
-        assert_eq!(
-            time_of_day(datetime!(2026-10-25 00:30 UTC)),
-            time_of_day(datetime!(2026-10-25 01:30 UTC))
-        );
-        assert_eq!(time_of_day(datetime!(2026-03-29 01:00 UTC)), "03 h 00");
+        let (first, second) = (datetime!(2026-10-25 00:30 UTC), datetime!(2026-10-25 01:30 UTC));
+        assert_eq!(time_of_day(first, "fr"), time_of_day(second, "fr"));
+        assert_eq!(time_of_day(datetime!(2026-03-29 01:00 UTC), "fr"), "03 h 00");
     }
 }

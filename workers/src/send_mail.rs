@@ -1,7 +1,6 @@
-use domain::ids::MissionId;
 use domain::invitations::InvitationStatus;
 use domain::missions::{Mission, MissionStatus};
-use domain::{invitations, missions, profiles, users};
+use domain::{invitations, missions, paris, profiles, users};
 use jobs::{Mail, SendMail};
 use minijinja::{Value, context};
 use sqlx::PgConnection;
@@ -17,7 +16,9 @@ pub async fn run(job: SendMail, run: Run<App>) -> JobResult {
     let mut tx = run.begin().await?;
     let user = users::get(&mut tx, job.to).await?;
     let profile = profiles::get(&mut tx, job.to).await?;
-    let Some((template, facts)) = facts(&mut tx, &job, &run.app).await? else { return run.nothing_to_do() };
+    let Some((template, facts)) = facts(&mut tx, &job, &user.locale, &run.app).await? else {
+        return run.nothing_to_do();
+    };
     // No transaction is open during a call to the outside.
     drop(tx);
 
@@ -39,10 +40,11 @@ pub async fn run(job: SendMail, run: Run<App>) -> JobResult {
 async fn facts(
     conn: &mut PgConnection,
     job: &SendMail,
+    locale: &str,
     app: &App,
 ) -> domain::Result<Option<(&'static str, Value)>> {
     let frontend = app.mailer.frontend_url();
-    Ok(match job.mail {
+    let (template, mission_id, link) = match job.mail {
         Mail::MissionInvitation { invitation_id } => {
             let invitation = invitations::get(conn, invitation_id, job.to).await?;
             let mission = missions::get(conn, invitation.mission_id).await?;
@@ -52,31 +54,29 @@ async fn facts(
             if over {
                 return Ok(None);
             }
-            let link = format!("{frontend}/invitations/{invitation_id}");
-            Some(("mission-invitation", context! { link, ..about(&mission) }))
+            ("mission-invitation", mission.id, format!("{frontend}/invitations/{invitation_id}"))
         }
-        Mail::MissionAssigned { mission_id } => Some((
-            "mission-assigned",
-            context! { link => link_to(frontend, mission_id), ..about(&missions::get(conn, mission_id).await?) },
-        )),
-        Mail::AssignmentConfirmed { mission_id } => Some((
-            "assignment-confirmed",
-            context! { link => link_to(frontend, mission_id), ..about(&missions::get(conn, mission_id).await?) },
-        )),
-        Mail::SecurityAlert => Some(("security-alert", context! { link => format!("{frontend}/login") })),
-    })
+        Mail::MissionAssigned { mission_id } => {
+            ("mission-assigned", mission_id, format!("{frontend}/missions/{mission_id}"))
+        }
+        Mail::AssignmentConfirmed { mission_id } => {
+            ("assignment-confirmed", mission_id, format!("{frontend}/missions/{mission_id}"))
+        }
+        Mail::SecurityAlert => {
+            return Ok(Some(("security-alert", context! { link => format!("{frontend}/login") })));
+        }
+    };
+    let mission = missions::get(conn, mission_id).await?;
+    Ok(Some((template, context! { link, ..about(&mission, locale) })))
 }
 
-fn link_to(frontend: &str, mission: MissionId) -> String {
-    format!("{frontend}/missions/{mission}")
-}
-
-fn about(mission: &Mission) -> Value {
+fn about(mission: &Mission, locale: &str) -> Value {
+    let (euros, cents) = (mission.hourly_rate_cents / 100, mission.hourly_rate_cents % 100);
     context! {
         title => mission.title,
         city => mission.city,
-        start => domain::paris::long(mission.start_date),
-        end => domain::paris::time_of_day(mission.end_date),
-        hourly_rate => format!("{},{:02} €", mission.hourly_rate_cents / 100, mission.hourly_rate_cents % 100),
+        start => paris::date_and_time(mission.start_date, locale),
+        end => paris::time_of_day(mission.end_date, locale),
+        hourly_rate => if locale == "en" { format!("€{euros}.{cents:02}") } else { format!("{euros},{cents:02} €") },
     }
 }
