@@ -186,7 +186,7 @@ fn check_dates(start: OffsetDateTime, end: OffsetDateTime, now: OffsetDateTime) 
 
 /// Missions as they are read; the rest of the statement says which.
 macro_rules! select_missions {
-    ($rest:literal, $($argument:expr),* $(,)?) => {
+    ($rest:literal $(+ $more:literal)*, $($argument:expr),* $(,)?) => {
         sqlx::query_as!(
             Mission,
             r#"select id as "id!: _", client_id as "client_id!: _", establishment_id as "establishment_id: _",
@@ -197,7 +197,7 @@ macro_rules! select_missions {
                       address, city as "city!", postal_code as "postal_code!", latitude, longitude, radius_km as "radius_km!",
                       slots as "slots!", filled as "filled!", status as "status!: _", matching as "matching!: _",
                       created_at as "created_at!"
-                 from mission_rows "# + $rest,
+                 from mission_rows "# + $rest $(+ $more)*,
             $($argument),*
         )
     };
@@ -289,43 +289,16 @@ pub async fn list(
     let (near, radius) = filter.near.unzip();
     let (latitude, longitude) = near.map(|point| (point.latitude, point.longitude)).unzip();
     let (after, after_id) = page.after.map(|cursor| (cursor.created_at, cursor.id)).unzip();
-    // One statement per scope: each has an index of its own.
-    let missions = match filter.scope {
-        Scope::Open => {
+    macro_rules! select_page {
+        ($scope:literal) => {
             select_missions!(
-                "where status = 'OPEN'
-                   and ($1::mission_status is null or status = $1)
-                   and ($2::text is null or job_id = $2)
-                   and ($3::urgency_level is null or urgency_level = $3)
-                   and ($4::float8 is null or haversine_km($4, $5, latitude, longitude) <= $6)
-                   and ($7::timestamptz is null or (created_at, id) < ($7, $8))
-                 order by created_at desc, id desc limit $9",
-                filter.status as Option<MissionStatus>,
-                filter.job_id,
-                filter.urgency_level as Option<UrgencyLevel>,
-                latitude,
-                longitude,
-                radius,
-                after,
-                after_id,
-                page.rows(),
-            )
-            .fetch_all(conn)
-            .await?
-        }
-        Scope::Mine => {
-            select_missions!(
-                "where id in (select id from missions where client_id = $1
-                              union select m.id from establishment_members e
-                                     join missions m on m.establishment_id = e.establishment_id where e.user_id = $1
-                              union select mission_id from assignments
-                                     where talent_id = $1 and status in ('ASSIGNED', 'IN_PROGRESS', 'COMPLETED'))
-                   and ($2::mission_status is null or status = $2)
-                   and ($3::text is null or job_id = $3)
-                   and ($4::urgency_level is null or urgency_level = $4)
-                   and ($5::float8 is null or haversine_km($5, $6, latitude, longitude) <= $7)
-                   and ($8::timestamptz is null or (created_at, id) < ($8, $9))
-                 order by created_at desc, id desc limit $10",
+                $scope
+                    + "and ($2::mission_status is null or status = $2)
+                       and ($3::text is null or job_id = $3)
+                       and ($4::urgency_level is null or urgency_level = $4)
+                       and ($5::float8 is null or haversine_km($5, $6, latitude, longitude) <= $7)
+                       and ($8::timestamptz is null or (created_at, id) < ($8, $9))
+                     order by created_at desc, id desc limit $10",
                 viewer.user.0,
                 filter.status as Option<MissionStatus>,
                 filter.job_id,
@@ -339,7 +312,18 @@ pub async fn list(
             )
             .fetch_all(conn)
             .await?
-        }
+        };
+    }
+    // One statement per scope: each has an index of its own.
+    let missions = match filter.scope {
+        Scope::Open => select_page!("where status = 'OPEN' and $1::uuid is not null "),
+        Scope::Mine => select_page!(
+            "where id in (select id from missions where client_id = $1
+                          union select m.id from establishment_members e
+                                  join missions m on m.establishment_id = e.establishment_id where e.user_id = $1
+                          union select mission_id from assignments
+                                 where talent_id = $1 and status in ('ASSIGNED', 'IN_PROGRESS', 'COMPLETED')) "
+        ),
     };
     Ok(page.cut(missions, |mission| Cursor { created_at: mission.created_at, id: mission.id.0 }))
 }

@@ -366,7 +366,7 @@ async fn a_dead_workers_job_runs_again_counted_and_fenced() {
     assert!(job.causes[0]["error"].as_str().unwrap().contains("mortal"), "{}", job.causes);
     // The dead one wakes up: nothing that it writes counts.
     assert!(!ledger::finish(&mut *bench.conn().await, fence).await.unwrap());
-    ledger::bury(&mut *bench.conn().await, fence, "late").await.unwrap();
+    ledger::end(&mut *bench.conn().await, fence, JobState::Dead, "late").await.unwrap();
     assert_eq!(bench.job().await.state, JobState::Done);
     bench.assert_effects(1).await;
     bench.end().await;

@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
+use super::admin::JobState;
 use super::dispatch::SUSPECT_FROM;
 
 /// A beat older than this frees what its worker holds.
@@ -188,30 +189,22 @@ pub async fn postpone(conn: &mut PgConnection, fence: Fence, setback: &Setback) 
     Ok(())
 }
 
-/// Dead: stays with its causes until an admin decides.
-pub async fn bury(conn: &mut PgConnection, fence: Fence, error: &str) -> Result<(), sqlx::Error> {
+/// Ends a run for good: dead, which stays with its causes until an admin decides, or cancelled, when the handler found that
+/// the work is not wanted any more.
+pub async fn end(
+    conn: &mut PgConnection,
+    fence: Fence,
+    state: JobState,
+    cause: &str,
+) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "update jobs set state = 'dead', finished_at = clock_timestamp(),
-                causes = causes || jsonb_build_object('at', clock_timestamp(), 'attempt', attempt, 'error', $3::text)
+        "update jobs set state = $3, finished_at = clock_timestamp(),
+                causes = causes || jsonb_build_object('at', clock_timestamp(), 'attempt', attempt, 'error', $4::text)
           where id = $1 and token = $2 and state = 'running'",
         fence.id.0,
         fence.token,
-        error,
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-/// The handler found that the work must not be done any more.
-pub async fn cancel(conn: &mut PgConnection, fence: Fence, reason: &str) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "update jobs set state = 'cancelled', finished_at = clock_timestamp(),
-                causes = causes || jsonb_build_object('at', clock_timestamp(), 'attempt', attempt, 'error', $3::text)
-          where id = $1 and token = $2 and state = 'running'",
-        fence.id.0,
-        fence.token,
-        reason,
+        state as JobState,
+        cause,
     )
     .execute(conn)
     .await?;

@@ -8,7 +8,7 @@ use apalis_core::task::data::Data;
 use domain::trace;
 use futures_util::FutureExt;
 use jobs::Policy;
-use jobs::ledger::{self, Fence, Setback};
+use jobs::ledger::{self, Fence, JobState, Setback};
 use rand::RngExt;
 use sqlx::PgPool;
 use tokio::sync::mpsc;
@@ -113,10 +113,12 @@ async fn record<C>(shared: &Shared<C>, policy: Policy, fence: Fence, attempt: i3
             let _ = shared.completions.send(fence);
             return;
         }
-        Err(JobError::GiveUp(error)) => Verdict::Bury(error),
-        Err(JobError::Cancel(reason)) => Verdict::Cancel(reason),
+        Err(JobError::GiveUp(error)) => Verdict::End(JobState::Dead, error),
+        Err(JobError::Cancel(reason)) => Verdict::End(JobState::Cancelled, reason),
         Err(JobError::Outage(error)) => Verdict::Postpone(setback(error, false, backoff(1))),
-        Err(JobError::Retry(error) | JobError::RetryIn(_, error)) if exhausted => Verdict::Bury(error),
+        Err(JobError::Retry(error) | JobError::RetryIn(_, error)) if exhausted => {
+            Verdict::End(JobState::Dead, error)
+        }
         Err(JobError::Retry(error)) => Verdict::Postpone(setback(error, true, backoff(attempt))),
         Err(JobError::RetryIn(delay, error)) => {
             Verdict::Postpone(setback(error, true, delay.try_into().unwrap_or(time::Duration::HOUR)))
@@ -134,8 +136,7 @@ async fn record<C>(shared: &Shared<C>, policy: Policy, fence: Fence, attempt: i3
 
 enum Verdict {
     Postpone(Setback),
-    Bury(String),
-    Cancel(String),
+    End(JobState, String),
 }
 
 impl Verdict {
@@ -144,8 +145,8 @@ impl Verdict {
             Self::Postpone(setback) => {
                 tracing::warn!(error = setback.error, delay = %setback.delay, "job postponed")
             }
-            Self::Bury(error) => tracing::error!(error, "job dead"),
-            Self::Cancel(reason) => tracing::info!(reason, "job cancelled"),
+            Self::End(JobState::Dead, cause) => tracing::error!(cause, "job dead"),
+            Self::End(_, cause) => tracing::info!(cause, "job cancelled"),
         }
     }
 
@@ -153,8 +154,7 @@ impl Verdict {
         let mut conn = shared.quick.acquire().await?;
         match self {
             Self::Postpone(setback) => ledger::postpone(&mut conn, fence, setback).await,
-            Self::Bury(error) => ledger::bury(&mut conn, fence, error).await,
-            Self::Cancel(reason) => ledger::cancel(&mut conn, fence, reason).await,
+            Self::End(state, cause) => ledger::end(&mut conn, fence, *state, cause).await,
         }
     }
 }
