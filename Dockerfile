@@ -14,6 +14,6 @@ RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates
     && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin sociopulse
 COPY --from=build /usr/local/bin/sociopulse-api /usr/local/bin/sociopulse-worker /usr/local/bin/
 USER sociopulse
-ENV PORT=4000 LOG_FORMAT=json
+ENV HOST=0.0.0.0 PORT=4000 LOG_FORMAT=json
 EXPOSE 4000
 CMD ["sociopulse-api", "serve"]

@@ -58,3 +58,11 @@ create table paused_queues (
     queue     text        primary key,
     paused_at timestamptz not null default clock_timestamp()
 );
+
+-- A debounced job may only go back to waiting where no newer one of its key waits, or goes back in the same statement.
+create function is_superseded(job jobs) returns boolean
+    language sql stable
+    return job.debounce_key is not null and exists (
+        select from jobs other
+         where other.debounce_key = job.debounce_key and other.id <> job.id
+           and (other.state in ('waiting', 'dispatched') or other.state = 'running' and other.id > job.id));

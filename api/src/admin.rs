@@ -247,7 +247,7 @@ impl AdminApi {
         let items =
             ledger::queues(&mut *app.db.conn().await?, &names).await?.into_iter().map(|row| QueueView {
                 name: row.queue,
-                depth: row.waiting,
+                depth: row.depth,
                 running: row.running,
                 dead: row.dead,
                 oldest_due_at: row.oldest_due_at,

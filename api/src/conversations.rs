@@ -2,7 +2,7 @@
 
 use domain::ids::ConversationId;
 use domain::live::ChatMessage;
-use domain::messages::{self, Room};
+use domain::messages::{self, Address};
 use poem::web::Data;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
@@ -93,7 +93,7 @@ impl ConversationsApi {
     ) -> ApiResult<Json<MessageList>> {
         let limit = limit.0.unwrap_or(wire::LIMIT);
         let mut conn = app.db.conn().await?;
-        let room = Room::Conversation(ConversationId(id.0));
+        let room = Address::Conversation(ConversationId(id.0));
         let conversation =
             messages::get_for_reader(&mut conn, room, caller.0.user, caller.0.is_admin()).await?;
         let messages = match (before.0, after.0) {

@@ -1,5 +1,5 @@
-//! What every request passes, in this order: id and trace, body bound, operation, strict query, budgets; and what every
-//! answer carries.
+//! What every request passes, in this order: id and trace, origin, operation, strict query, budgets, body bound; and what
+//! every answer carries.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -6,7 +6,6 @@ use poem::http::StatusCode;
 use poem::web::{Data, Json};
 use poem::{IntoResponse, Response, handler};
 use serde_json::json;
-use sqlx::Row;
 
 use crate::App;
 
@@ -29,8 +28,10 @@ pub async fn ready(app: Data<&App>) -> Response {
         let mut redis = app.redis.clone();
         redis::cmd("PING").query_async::<String>(&mut redis).await.map_err(|error| error.to_string())
     };
-    let (database, redis) =
-        tokio::join!(tokio::time::timeout(PATIENCE, migrated(&app)), tokio::time::timeout(PATIENCE, redis),);
+    let (database, redis) = tokio::join!(
+        tokio::time::timeout(PATIENCE, app.db.is_migrated()),
+        tokio::time::timeout(PATIENCE, redis),
+    );
     let state = |healthy: bool| if healthy { "ok" } else { "away" };
     let migrations = match &database {
         Ok(Ok(true)) => "ok",
@@ -47,13 +48,4 @@ pub async fn ready(app: Data<&App>) -> Response {
     Json(body)
         .with_status(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE })
         .into_response()
-}
-
-/// Newer is fine: migrations only widen, and a rolling deploy migrates first.
-async fn migrated(app: &App) -> Result<bool, sqlx::Error> {
-    let newest = domain::db::MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or_default();
-    let row = sqlx::query("select coalesce(max(version), 0) from _sqlx_migrations where success")
-        .fetch_one(&mut *app.db.conn().await?)
-        .await?;
-    Ok(row.try_get::<i64, _>(0)? >= newest)
 }

@@ -1,5 +1,5 @@
 //! The OpenAPI document as a table: which operation a request means, and what it may carry. One truth for the rate limiter,
-//! the strict query check and `Allow`.
+//! the strict query check, `Allow`, and the names of fields at fault.
 
 use std::collections::{HashMap, HashSet};
 

@@ -44,15 +44,12 @@ impl FromStr for RateLimit {
     }
 }
 
-/// Budgets that some operations have besides, per client address whoever signs in.
+/// Calls per minute that some operations have besides, per client address whoever signs in.
+const PER_MINUTE: [(&str, u64); 3] = [("login", 10), ("register", 20), ("refreshSession", 30)];
+
 fn extra(operation: &str) -> Option<Budget> {
-    let per_minute = |quota| Some(Budget { name: "minute".into(), quota, window: Duration::from_secs(60) });
-    match operation {
-        "login" => per_minute(10),
-        "register" => per_minute(20),
-        "refreshSession" => per_minute(30),
-        _ => None,
-    }
+    let (_, quota) = *PER_MINUTE.iter().find(|(known, _)| *known == operation)?;
+    Some(Budget { name: "minute".into(), quota, window: Duration::from_secs(60) })
 }
 
 #[derive(Clone, Debug)]
@@ -131,7 +128,7 @@ impl Limiter {
         match answer {
             Ok(Ok(states)) => Self::decide(&budgets, &states),
             failed => {
-                let count = self.unlimited.fetch_add(1, Ordering::Relaxed);
+                let count = self.unlimited.fetch_add(1, Ordering::Relaxed) + 1;
                 if count.is_power_of_two() {
                     tracing::warn!(?failed, count, "no answer from the limiter; calls pass");
                 }
@@ -183,6 +180,16 @@ return answer
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_budget_is_of_an_operation() {
+        let document = crate::openapi::Document::build().json;
+        assert!(
+            PER_MINUTE
+                .iter()
+                .all(|(operation, _)| document.contains(&format!("\"operationId\": \"{operation}\"")))
+        );
+    }
 
     #[test]
     fn budgets_are_read_strictly() {

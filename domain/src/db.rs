@@ -45,8 +45,14 @@ impl Db {
         Ok(Tx { inner: self.pool.begin().await?, bus: self.bus.clone(), signals: Vec::new() })
     }
 
-    pub async fn close(&self) {
-        self.pool.close().await;
+    /// True when the schema is that of this program, or newer: migrations only widen, and a rolling deploy migrates first.
+    pub async fn is_migrated(&self) -> Result<bool, sqlx::Error> {
+        let newest = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or_default();
+        // The table is sqlx's own, so its query cannot be checked against our migrations.
+        let applied = sqlx::query_scalar::<_, i64>(
+            "select coalesce(max(version), 0) from _sqlx_migrations where success",
+        );
+        Ok(applied.fetch_one(&self.pool).await? >= newest)
     }
 }
 

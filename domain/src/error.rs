@@ -53,9 +53,10 @@ pub trait OnConstraint<T> {
 
 impl<T> OnConstraint<T> for Result<T, sqlx::Error> {
     fn on_constraint(self, constraint: &str, meaning: impl FnOnce() -> Error) -> Result<T> {
-        self.map_err(|error| match error.as_database_error().and_then(DatabaseError::constraint) {
-            Some(violated) if violated == constraint => meaning(),
-            _ => Error::Database(error),
-        })
+        self.map_err(|error| if violates(&error, constraint) { meaning() } else { Error::Database(error) })
     }
+}
+
+pub fn violates(error: &sqlx::Error, constraint: &str) -> bool {
+    error.as_database_error().and_then(DatabaseError::constraint) == Some(constraint)
 }

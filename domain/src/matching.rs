@@ -55,8 +55,8 @@ pub fn score(matched: i32, wanted: usize) -> i16 {
 
 /// The first `limit` talents by the six steps; empty when the mission has no coordinates.
 ///
-/// The cheap tests and the order run on the search table's index alone. The dear ones (is the talent taken at that time?
-/// which uncommon specialties does it have?) come after the sort, and only until enough have passed.
+/// The cheap tests and the order run on the search table's index alone; uncommon specialties are looked up only where a
+/// mission asks for some. Whether a talent is taken at that time is asked after the sort, and only until enough are free.
 pub async fn rank(conn: &mut PgConnection, mission: &Mission, limit: i64) -> Result<Vec<Match>> {
     let Some(point) = mission.point() else { return Ok(Vec::new()) };
     let bounds = point.bounds(f64::from(mission.radius_km));
@@ -83,6 +83,7 @@ pub async fn rank(conn: &mut PgConnection, mission: &Mission, limit: i64) -> Res
             where not exists (select from assignments a
                                where a.talent_id = ranked.talent_id and a.status in ('ASSIGNED', 'IN_PROGRESS')
                                  and a.period && tstzrange($15, $16))
+            order by matched desc, average_rating desc, distance_km, total_missions desc, talent_id
             limit $17"#,
         mission.profession_id,
         point.latitude,

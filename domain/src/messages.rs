@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use crate::Tx;
-use crate::error::{Error, OnConstraint, Result};
+use crate::error::{Error, Result, violates};
 use crate::ids::{ConversationId, MessageId, MissionId, UserId};
 use crate::live::{self, Channel, ChatMessage, Delivery};
 
@@ -24,13 +24,13 @@ impl ChatMessage {
 }
 
 /// A conversation by its own id or by its mission's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Room {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Address {
     Conversation(ConversationId),
     Mission(MissionId),
 }
 
-impl Room {
+impl Address {
     fn ids(self) -> (Option<uuid::Uuid>, Option<uuid::Uuid>) {
         match self {
             Self::Conversation(id) => (Some(id.0), None),
@@ -66,7 +66,7 @@ pub async fn create_for_mission(
 /// The conversation, for someone who may read it: a participant, or an admin.
 pub async fn get_for_reader(
     conn: &mut PgConnection,
-    room: Room,
+    room: Address,
     reader: UserId,
     is_admin: bool,
 ) -> Result<Conversation> {
@@ -113,7 +113,7 @@ pub async fn list_members(conn: &mut PgConnection, conversation: ConversationId)
 
 #[derive(Clone, Debug)]
 pub struct NewMessage {
-    pub room: Room,
+    pub room: Address,
     pub sender: UserId,
     pub content: String,
     pub attachments: Vec<String>,
@@ -153,13 +153,12 @@ pub async fn send(tx: &mut Tx, new: &NewMessage, now: OffsetDateTime) -> Result<
         now,
     )
     .fetch_optional(&mut **tx)
-    .await
-    .on_constraint("messages_resend", || Error::Conflict { code: "RESENT", message: "" });
+    .await;
     let place = match stored {
         Ok(Some(place)) => place,
         Ok(None) => return Err(why_refused(tx, new).await?),
-        Err(Error::Conflict { .. }) => return Ok(Sent::Resent),
-        Err(error) => return Err(error),
+        Err(error) if violates(&error, "messages_resend") => return Ok(Sent::Resent),
+        Err(error) => return Err(error.into()),
     };
     let message = ChatMessage {
         id,

@@ -316,6 +316,7 @@ pub async fn list(
     }
     // One statement per scope: each has an index of its own.
     let missions = match filter.scope {
+        // The viewer plays no part; a statement must use its parameters.
         Scope::Open => select_page!("where status = 'OPEN' and $1::uuid is not null "),
         Scope::Mine => select_page!(
             "where id in (select id from missions where client_id = $1

@@ -1,4 +1,4 @@
-//! In-app notifications: rows, and the live event that goes with each. Texts are in one readable list.
+//! In-app notifications: rows, and the live event that goes with each.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

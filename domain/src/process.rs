@@ -1,5 +1,7 @@
 //! What both processes do alike: logs, and the wish to end.
 
+use std::io::IsTerminal;
+
 use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -24,8 +26,10 @@ pub struct Log {
 impl Log {
     /// Logs to standard error from now on.
     pub fn start(&self) {
-        let logs =
-            tracing_subscriber::fmt().with_env_filter(EnvFilter::new(&self.log)).with_writer(std::io::stderr);
+        let logs = tracing_subscriber::fmt()
+            .with_env_filter(EnvFilter::new(&self.log))
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_writer(std::io::stderr);
         match self.log_format {
             LogFormat::Text => logs.init(),
             LogFormat::Json => logs.json().flatten_event(true).init(),

@@ -120,11 +120,20 @@ pub async fn revoke(conn: &mut PgConnection, session: SessionId, now: OffsetDate
     Ok(())
 }
 
-/// Which of these sessions have ended, or belong to someone who may not hold a socket any more.
-pub async fn list_ended(conn: &mut PgConnection, sessions: &[SessionId]) -> Result<Vec<SessionId>> {
+/// A session that may not hold a socket any more.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    pub session: SessionId,
+    /// The session itself lives, its account is suspended.
+    pub suspended: bool,
+}
+
+/// Which of these sessions may not hold a socket any more.
+pub async fn list_ended(conn: &mut PgConnection, sessions: &[SessionId]) -> Result<Vec<Ended>> {
     let sessions: Vec<_> = sessions.iter().map(|session| session.0).collect();
-    let ended = sqlx::query_scalar!(
-        r#"select s.id as "id: SessionId" from sessions s join users u on u.id = s.user_id
+    let ended = sqlx::query_as!(
+        Ended,
+        r#"select s.id as "session: _", s.revoked_at is null and u.status = 'SUSPENDED' as "suspended!" from sessions s join users u on u.id = s.user_id
             where s.id = any($1) and (s.revoked_at is not null or u.status in ('BANNED', 'SUSPENDED'))"#,
         &sessions,
     )

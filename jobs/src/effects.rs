@@ -20,7 +20,8 @@ pub async fn posted(tx: &mut Tx, posted: &Posted) -> Result<()> {
     Ok(())
 }
 
-/// Talents were invited: each gets a mail and an in-app notification. Returns what to tell them live.
+/// Talents were invited: each gets a mail and an in-app notification. Returns what to tell them
+/// live: the caller has more to tell, and feeds are told last and once.
 pub async fn invited(tx: &mut Tx, invitations: &[Invitation], now: OffsetDateTime) -> Result<Vec<Telling>> {
     let mails = invitations.iter().map(|invitation| SendMail {
         to: invitation.talent_id,
@@ -72,6 +73,18 @@ pub async fn assigned(tx: &mut Tx, accepted: &Accepted, now: OffsetDateTime) -> 
     let updated = MissionUpdated { mission_id: assignment.mission_id, status: *mission_status };
     live::tell(tx, now, vec![Telling::new(*client, &updated), Telling::new(assignment.talent_id, &updated)])
         .await
+}
+
+/// A user was notified in the app: the mail that goes with it.
+pub async fn notified(tx: &mut Tx, notify: &Notify) -> Result<()> {
+    let mission_id = notify.mission_id;
+    let mail = match notify.kind {
+        NotificationType::MissionAssigned => Mail::MissionAssigned { mission_id },
+        NotificationType::AssignmentConfirmed => Mail::AssignmentConfirmed { mission_id },
+        // Its mail names the invitation, and was enqueued with it.
+        NotificationType::MissionInvitation => return Ok(()),
+    };
+    ledger::enqueue(tx, [NewJob::of(&SendMail { to: notify.user_id, mail })]).await
 }
 
 /// A spent refresh token came back and its session is revoked: the owner should know.

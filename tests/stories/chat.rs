@@ -90,12 +90,16 @@ async fn whoever_comes_back_misses_nothing() {
         assert_eq!(message["content"], format!("message {n}"));
         assert_eq!(message["seq"], seq + 1 + n);
     }
-    // The user's feed as well: everything since the first event.
-    let mut socket = Socket::open(&world.base, None).await;
-    socket.emit("auth", json!({ "token": nurse.token, "afterEventSeq": 0 })).await;
-    let ready = socket.next("ready").await;
-    for seq in 1..=ready["eventSeq"].as_i64().unwrap() {
-        assert_eq!(socket.frame().await["data"]["eventSeq"], seq);
+    socket.emit("mission:leave", json!(mission)).await;
+    socket.next("ack").await;
+    sender.say(&mission, "unheard").await;
+    // The user's feed as well: everything since the first event, however the socket signed in.
+    for mut socket in [Socket::open(&world.base, None).await, socket] {
+        socket.emit("auth", json!({ "token": nurse.token, "afterEventSeq": 0 })).await;
+        let ready = socket.next("ready").await;
+        for seq in 1..=ready["eventSeq"].as_i64().unwrap() {
+            assert_eq!(socket.frame().await["data"]["eventSeq"], seq);
+        }
     }
     world.end().await;
 }
@@ -112,7 +116,7 @@ async fn messages_that_pub_sub_loses_are_refilled() {
     for n in 0..3 {
         let mut tx = silent.begin().await.unwrap();
         let new = domain::messages::NewMessage {
-            room: domain::messages::Room::Mission(mission.parse::<uuid::Uuid>().unwrap().into()),
+            room: domain::messages::Address::Mission(mission.parse::<uuid::Uuid>().unwrap().into()),
             sender: client.id.parse::<uuid::Uuid>().unwrap().into(),
             content: format!("silent {n}"),
             attachments: vec![],
@@ -204,8 +208,10 @@ async fn sockets_need_a_living_session() {
     let mut socket = client.socket().await;
     client.act("/api/v1/auth/logout").await.expect(204);
     assert_eq!(socket.closed().await, 4401);
-    // Suspended: cannot come back.
+    // Suspended meanwhile, and trying again.
+    let mut socket = nurse.socket().await;
     world.set_status(&nurse, "SUSPENDED").await;
+    assert_eq!(socket.closed().await, 4403);
     let mut socket = Socket::open(&world.base, nurse.token.as_deref()).await;
     assert_eq!(socket.closed().await, 4403);
     // Expired.

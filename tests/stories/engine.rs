@@ -101,7 +101,7 @@ async fn probe(job: Probe, run: Run<Lab>) -> JobResult {
     let _ = run.app.started.send(job.n);
     let fail = || Err(JobError::Retry("as told".into()));
     match job.act {
-        Act::NothingToDo => return run.nothing_to_do(),
+        Act::NothingToDo => return run.done_without_effects(),
         Act::Fail => return fail(),
         Act::FailOnce if run.app.starts.load(Ordering::Relaxed) == 1 => return fail(),
         Act::RetryIn => return Err(JobError::RetryIn(Duration::from_secs(3600), "later".into())),
@@ -124,7 +124,7 @@ async fn probe(job: Probe, run: Run<Lab>) -> JobResult {
 
 async fn ranked(n: i64, run: Run<Lab>) -> JobResult {
     let _ = run.app.started.send(n);
-    run.nothing_to_do()
+    run.done_without_effects()
 }
 
 /// A ledger, and engines to run it.
@@ -320,6 +320,24 @@ async fn keys_keep_jobs_single() {
 }
 
 #[tokio::test]
+async fn a_dead_workers_debounced_jobs_make_way_for_the_newer_one() {
+    let bench = Bench::new().await;
+    let debounced = NewJob::of(&Probe { debounce: Some("storm".into()), ..Probe::new(1, Act::Work) });
+    let another = NewJob::of(&Probe { debounce: Some("storm".into()), ..Probe::new(2, Act::Work) });
+    // Two of one key in the hands of the dead, a third waiting, and a job that has nothing to do with it.
+    bench.enqueue([debounced, NewJob::of(&Probe::new(9, Act::Work))]).await;
+    assert_eq!(bench.claim_and_die("probe", 60.0).await.len(), 2);
+    bench.enqueue([another]).await;
+    assert_eq!(bench.claim_and_die("probe", 60.0).await.len(), 1);
+    let_beats_grow_old(&mut *bench.conn().await).await;
+    assert_eq!(ledger::sweep(&mut *bench.conn().await).await.unwrap().len(), 3);
+    let states = "select count(*) from jobs where state = 'waiting'";
+    assert_eq!(bench.world.count(states).await, 2, "one of the key, and the stranger");
+    assert_eq!(bench.world.count("select count(*) from jobs where state = 'cancelled'").await, 1);
+    bench.end().await;
+}
+
+#[tokio::test]
 async fn what_redis_loses_is_pushed_again() {
     let mut bench = Bench::new().await;
     bench.work(0..50).await;
@@ -366,7 +384,7 @@ async fn a_dead_workers_job_runs_again_counted_and_fenced() {
     assert!(job.causes[0]["error"].as_str().unwrap().contains("mortal"), "{}", job.causes);
     // The dead one wakes up: nothing that it writes counts.
     assert!(!ledger::finish(&mut *bench.conn().await, fence).await.unwrap());
-    ledger::end(&mut *bench.conn().await, fence, JobState::Dead, "late").await.unwrap();
+    ledger::abandon(&mut *bench.conn().await, fence, JobState::Dead, "late").await.unwrap();
     assert_eq!(bench.job().await.state, JobState::Done);
     bench.assert_effects(1).await;
     bench.end().await;

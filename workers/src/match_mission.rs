@@ -13,11 +13,11 @@ pub async fn run(job: MatchMission, run: Run<App>) -> JobResult {
     let now = run.app.clock.now();
     let mut tx = run.begin().await?;
     if !missions::lock_for_matching(&mut tx, job.mission_id).await? {
-        return run.nothing_to_do();
+        return run.done_without_effects();
     }
     let mission = missions::get(&mut tx, job.mission_id).await?;
     if mission.status != MissionStatus::Open {
-        return run.nothing_to_do();
+        return run.done_without_effects();
     }
 
     let found = matching::rank(&mut tx, &mission, matching::TOP).await?;

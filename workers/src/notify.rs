@@ -1,7 +1,6 @@
 use domain::live;
-use domain::notifications::{self, NewNotification, NotificationType};
-use jobs::ledger::{self, NewJob};
-use jobs::{Mail, Notify, SendMail};
+use domain::notifications::{self, NewNotification};
+use jobs::{Notify, effects};
 
 use crate::App;
 use crate::engine::{JobResult, Run};
@@ -17,17 +16,7 @@ pub async fn run(job: Notify, run: Run<App>) -> JobResult {
         cause: format!("job:{}", run.id()),
     };
     let told = notifications::insert(&mut tx, &[notification], now).await?;
-    let mail = match job.kind {
-        NotificationType::MissionAssigned => Some(Mail::MissionAssigned { mission_id: job.mission_id }),
-        NotificationType::AssignmentConfirmed => {
-            Some(Mail::AssignmentConfirmed { mission_id: job.mission_id })
-        }
-        // Its mail names the invitation, and is enqueued with it.
-        NotificationType::MissionInvitation => None,
-    };
-    if let Some(mail) = mail {
-        ledger::enqueue(&mut tx, [NewJob::of(&SendMail { to: job.user_id, mail })]).await?;
-    }
+    effects::notified(&mut tx, &job).await?;
     live::tell(&mut tx, now, told).await?;
     run.done(tx).await
 }

@@ -17,7 +17,7 @@ pub async fn run(job: SendMail, run: Run<App>) -> JobResult {
     let user = users::get(&mut tx, job.to).await?;
     let profile = profiles::get(&mut tx, job.to).await?;
     let Some((template, facts)) = facts(&mut tx, &job, &user.locale, &run.app).await? else {
-        return run.nothing_to_do();
+        return run.done_without_effects();
     };
     // No transaction is open during a call to the outside.
     drop(tx);
@@ -30,7 +30,7 @@ pub async fn run(job: SendMail, run: Run<App>) -> JobResult {
         facts: context! { first_name => profile.first_name, ..facts },
     };
     match run.app.mailer.send(letter).await {
-        Ok(()) => run.nothing_to_do(),
+        Ok(()) => run.done_without_effects(),
         Err(MailError::Refused(error)) => Err(JobError::GiveUp(error)),
         Err(MailError::Later(error)) => Err(JobError::Retry(error)),
     }

@@ -11,7 +11,7 @@ mod room;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use domain::bus::Signal;
@@ -43,7 +43,7 @@ struct Inner {
     db: Db,
     subscriber: Subscriber,
     rooms: Mutex<HashMap<Channel, mpsc::Sender<ToRoom>>>,
-    sockets: Mutex<HashMap<u64, Socket>>,
+    sockets: Mutex<HashMap<u64, SignedIn>>,
     next_connection: std::sync::atomic::AtomicU64,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -63,9 +63,9 @@ impl std::fmt::Debug for Subscriber {
 
 /// What the hub knows of a signed-in socket.
 #[derive(Debug)]
-struct Socket {
+struct SignedIn {
     session: SessionId,
-    ended: CancellationToken,
+    cut: Cut,
 }
 
 /// A socket's place in a room.
@@ -73,9 +73,37 @@ struct Socket {
 pub(crate) struct Member {
     pub(crate) connection: u64,
     pub(crate) user: UserId,
+    /// Bounded: a socket that does not keep up is cut rather than buffered for.
     pub(crate) outbox: mpsc::Sender<Arc<str>>,
-    /// Cancelled when the outbox is full: the socket is cut rather than buffered without bound.
-    pub(crate) too_slow: CancellationToken,
+    pub(crate) cut: Cut,
+}
+
+/// Why a socket ends: the code and reason of its close frame.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Close(pub(crate) u16, pub(crate) &'static str);
+
+pub(crate) const TOO_SLOW: Close = Close(1013, "too slow to keep up; join again with afterSeq");
+pub(crate) const TRY_AGAIN: Close = Close(1013, "try again in a moment");
+pub(crate) const SESSION_ENDED: Close = Close(4401, "session ended");
+pub(crate) const SUSPENDED: Close = Close(4403, "account suspended");
+
+/// Ends a socket from outside of its own task; the first reason counts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cut {
+    reason: Arc<OnceLock<Close>>,
+    happened: CancellationToken,
+}
+
+impl Cut {
+    pub(crate) fn cut(&self, reason: Close) {
+        let _ = self.reason.set(reason);
+        self.happened.cancel();
+    }
+
+    pub(crate) async fn happened(&self) -> Close {
+        self.happened.cancelled().await;
+        self.reason.get().copied().unwrap_or(TRY_AGAIN)
+    }
 }
 
 impl Hub {
@@ -111,7 +139,7 @@ impl Hub {
 
     /// Adds a member to a room: its greeting (told the cursor), what came after `after`, then everything live, without gap.
     async fn join(&self, channel: Channel, member: Member, after: Option<i64>, greeting: room::Greeting) {
-        let cut = member.too_slow.clone();
+        let cut = member.cut.clone();
         let mut ticket = (member, greeting);
         loop {
             let (member, greeting) = ticket;
@@ -122,10 +150,10 @@ impl Hub {
                 Ok(()) => match returned.await {
                     Ok(None) => return,
                     Ok(Some(ticket)) => ticket,
-                    Err(_) => return cut.cancel(),
+                    Err(_) => return cut.cut(TRY_AGAIN),
                 },
                 Err(SendError(ToRoom::Join { member, greeting, .. })) => (member, greeting),
-                Err(_) => return cut.cancel(),
+                Err(_) => return cut.cut(TRY_AGAIN),
             };
         }
     }
@@ -147,7 +175,7 @@ impl Hub {
         self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn sockets(&self) -> MutexGuard<'_, HashMap<u64, Socket>> {
+    fn sockets(&self) -> MutexGuard<'_, HashMap<u64, SignedIn>> {
         self.0.sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -269,8 +297,10 @@ impl Hub {
         let ours: Vec<SessionId> = self.sockets().values().map(|socket| socket.session).collect();
         let mut conn = self.0.db.conn().await?;
         let ended = sessions::list_ended(&mut conn, &ours).await?;
-        for socket in self.sockets().values().filter(|socket| ended.contains(&socket.session)) {
-            socket.ended.cancel();
+        for socket in self.sockets().values() {
+            if let Some(ended) = ended.iter().find(|ended| ended.session == socket.session) {
+                socket.cut.cut(if ended.suspended { SUSPENDED } else { SESSION_ENDED });
+            }
         }
         Ok(())
     }

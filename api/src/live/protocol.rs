@@ -2,7 +2,7 @@
 
 use domain::ids::{ConversationId, MessageId, MissionId, UserId};
 use domain::live::Event;
-use domain::messages::Room;
+use domain::messages::Address;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -26,8 +26,8 @@ pub(super) struct ClientFrame {
 #[derive(Debug)]
 pub(super) enum Request {
     Auth(Auth),
-    Join { room: Room, after: Option<i64> },
-    Leave(Room),
+    Join { room: Address, after: Option<i64> },
+    Leave(Address),
     Send(Send),
 }
 
@@ -50,10 +50,10 @@ pub(super) struct Send {
 }
 
 impl Send {
-    pub(super) fn room(&self) -> Result<Room, Fault> {
+    pub(super) fn room(&self) -> Result<Address, Fault> {
         match (self.mission_id, self.conversation_id) {
-            (Some(mission), None) => Ok(Room::Mission(MissionId(mission))),
-            (None, Some(conversation)) => Ok(Room::Conversation(ConversationId(conversation))),
+            (Some(mission), None) => Ok(Address::Mission(MissionId(mission))),
+            (None, Some(conversation)) => Ok(Address::Conversation(ConversationId(conversation))),
             _ => Err(Fault::invalid("either missionId or conversationId is needed")),
         }
     }
@@ -97,7 +97,7 @@ impl ClientFrame {
             Value::String(_) => Ok(Place { mission_id: data(&self.data)?, after_seq: None }),
             object => data::<Place>(object),
         };
-        let mission = |place: &Place| Room::Mission(MissionId(place.mission_id));
+        let mission = |place: &Place| Address::Mission(MissionId(place.mission_id));
         Ok(match self.event.as_str() {
             "auth" => Request::Auth(data(&self.data)?),
             "mission:join" => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use domain::live::{self, Channel, Delivery};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Hub, Member};
+use super::{Hub, Member, TOO_SLOW, TRY_AGAIN};
 
 /// Makes the first frame for a new member from the room's cursor.
 pub(super) type Greeting = Box<dyn FnOnce(i64) -> String + Send>;
@@ -101,8 +101,7 @@ impl Room {
             }
             Err(error) => {
                 tracing::warn!(%error, channel = %self.channel, "cannot join");
-                // Closed with a reason; the client comes back when the database does.
-                member.too_slow.cancel();
+                member.cut.cut(TRY_AGAIN);
             }
         }
     }
@@ -162,6 +161,6 @@ impl Room {
 
 fn send(member: &Member, frame: Arc<str>) {
     if member.outbox.try_send(frame).is_err() {
-        member.too_slow.cancel();
+        member.cut.cut(TOO_SLOW);
     }
 }

@@ -1,12 +1,12 @@
 //! One WebSocket: sign in, then requests in and frames out.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use domain::live::{self, Channel};
-use domain::messages::{self, NewMessage, Room, Sent};
+use domain::messages::{self, Address, NewMessage, Sent};
 use domain::sessions::Viewer;
 use domain::users::Status;
 use futures_util::stream::{SplitSink, SplitStream};
@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_util::sync::CancellationToken;
 
 use super::protocol::{self, ClientFrame, Fault, Joined, Ready, Request, Stored};
-use super::{Hub, Member, Socket as Registered};
+use super::{Close, Cut, Hub, Member, SESSION_ENDED, SUSPENDED, SignedIn, TOO_SLOW, TRY_AGAIN};
 use crate::App;
 use crate::error::ApiError;
 use crate::guard::{self, Bearer};
@@ -40,8 +40,6 @@ const WRITE: Duration = Duration::from_secs(10);
 const MOST_FAULTS: u32 = 100;
 
 const UNAUTHENTICATED: u16 = 4401;
-const FORBIDDEN: u16 = 4403;
-const TOO_SLOW: u16 = 1013;
 const RESTART: u16 = 1012;
 const TOO_BIG: u16 = 1009;
 const ABUSE: u16 = 1008;
@@ -81,14 +79,11 @@ struct Socket {
     out: Out,
     member: Member,
     outbox: mpsc::Receiver<Arc<str>>,
-    ended: CancellationToken,
     claims: Option<Claims>,
-    rooms: HashSet<Channel>,
+    /// Where this socket is a member, by the address it joined with.
+    rooms: HashMap<Option<Address>, Channel>,
     faults: u32,
 }
-
-/// Why a socket ends: the code and reason of its close frame.
-struct Close(u16, &'static str);
 
 type Served<T> = Result<T, Close>;
 
@@ -96,16 +91,15 @@ impl Socket {
     fn new(app: App, stream: WebSocketStream) -> Self {
         let (sink, incoming) = stream.split();
         let (sender, outbox) = mpsc::channel(OUTBOX);
-        let too_slow = CancellationToken::new();
+        let cut = Cut::default();
         let connection = app.hub.0.next_connection.fetch_add(1, Ordering::Relaxed) + 1;
         // The user is known once `auth` has come; before, nothing is sent to this member.
         let user = domain::ids::UserId(uuid::Uuid::nil());
         Self {
-            out: Out { sink, too_slow: too_slow.clone() },
-            member: Member { connection, user, outbox: sender, too_slow },
-            ended: CancellationToken::new(),
+            out: Out { sink, cut: cut.clone() },
+            member: Member { connection, user, outbox: sender, cut },
             claims: None,
-            rooms: HashSet::new(),
+            rooms: HashMap::new(),
             faults: 0,
             app,
             incoming,
@@ -120,7 +114,7 @@ impl Socket {
         };
         let hub = &self.app.hub;
         hub.sockets().remove(&self.member.connection);
-        for channel in &self.rooms {
+        for channel in self.rooms.values() {
             hub.leave(*channel, self.member.connection).await;
         }
         let close = Message::Close(Some((CloseCode::from(code), reason.to_owned())));
@@ -154,8 +148,7 @@ impl Socket {
                     None => return Err(Close(UNAUTHENTICATED, "not signed in within 5 s")),
                     Some(_) => return Err(Close(UNAUTHENTICATED, "token expired")),
                 },
-                () = self.member.too_slow.cancelled() => return Err(SLOW),
-                () = self.ended.cancelled() => return Err(Close(UNAUTHENTICATED, "session ended")),
+                reason = self.member.cut.happened() => return Err(reason),
                 () = stop.cancelled() => return Err(Close(RESTART, "restarting")),
             }
         }
@@ -224,15 +217,16 @@ impl Socket {
         if self.faults > MOST_FAULTS { Err(Close(ABUSE, "too many faulty frames")) } else { Ok(()) }
     }
 
-    /// Signs in, or renews the sign-in with a newer token of the same user.
+    /// Signs in, or renews the sign-in with a newer token of the same user. With `after` the feed is told again from there,
+    /// also to a socket that had signed in by header.
     async fn sign_in(&mut self, claims: Claims, after: Option<i64>) -> Served<()> {
         let bearer = Some(Ok(claims.clone()));
         let viewer = guard::viewer(&self.app, &bearer).await.map_err(|error| match error {
-            ApiError::Unauthorized { .. } => Close(UNAUTHENTICATED, "session ended"),
-            _ => Close(TOO_SLOW, "try again in a moment"),
+            ApiError::Unauthorized { .. } => SESSION_ENDED,
+            _ => TRY_AGAIN,
         })?;
         if viewer.status == Status::Suspended {
-            return Err(Close(FORBIDDEN, "account suspended"));
+            return Err(SUSPENDED);
         }
         let renewed = match &self.claims {
             Some(old) if old.sub != claims.sub => {
@@ -243,13 +237,13 @@ impl Socket {
         self.claims = Some(claims);
         let hub = self.app.hub.clone();
         let connection = self.member.connection;
-        hub.sockets().insert(connection, Registered { session: viewer.session, ended: self.ended.clone() });
-        if !renewed {
+        hub.sockets().insert(connection, SignedIn { session: viewer.session, cut: self.member.cut.clone() });
+        if !renewed || after.is_some() {
             self.member.user = viewer.user;
             let greeting = Box::new(move |event_seq| {
                 live::frame(&Ready { user_id: viewer.user, event_seq, connection_id: connection })
             });
-            self.join(&hub, Channel::User(viewer.user), after, greeting).await;
+            self.join(&hub, None, Channel::User(viewer.user), after, greeting).await;
         }
         Ok(())
     }
@@ -257,11 +251,12 @@ impl Socket {
     async fn join(
         &mut self,
         hub: &Hub,
+        address: Option<Address>,
         channel: Channel,
         after: Option<i64>,
         greeting: super::room::Greeting,
     ) {
-        self.rooms.insert(channel);
+        self.rooms.insert(address, channel);
         hub.join(channel, self.member.clone(), after, greeting).await;
     }
 
@@ -279,7 +274,7 @@ impl Socket {
         match request {
             Request::Auth(_) => Ok(None),
             Request::Join { room, after } => self.join_room(viewer, room, after).await,
-            Request::Leave(room) => self.leave_room(viewer, room).await,
+            Request::Leave(room) => self.leave_room(room, id).await,
             Request::Send(send) => self.send(viewer, send, id).await,
         }
     }
@@ -287,7 +282,7 @@ impl Socket {
     async fn join_room(
         &mut self,
         viewer: Viewer,
-        room: Room,
+        room: Address,
         after: Option<i64>,
     ) -> Result<Option<String>, Fault> {
         let mut conn = self.app.db.conn().await?;
@@ -303,18 +298,16 @@ impl Socket {
             })
         });
         let hub = self.app.hub.clone();
-        self.join(&hub, Channel::Conversation(conversation.id), after, greeting).await;
+        self.join(&hub, Some(room), Channel::Conversation(conversation.id), after, greeting).await;
         Ok(None)
     }
 
-    async fn leave_room(&mut self, viewer: Viewer, room: Room) -> Result<Option<String>, Fault> {
-        let mut conn = self.app.db.conn().await?;
-        let conversation = messages::get_for_reader(&mut conn, room, viewer.user, viewer.is_admin()).await?;
-        let channel = Channel::Conversation(conversation.id);
-        if self.rooms.remove(&channel) {
+    /// Asks for no membership: also who has just lost it may leave.
+    async fn leave_room(&mut self, room: Address, id: Option<&str>) -> Result<Option<String>, Fault> {
+        if let Some(channel) = self.rooms.remove(&Some(room)) {
             self.app.hub.leave(channel, self.member.connection).await;
         }
-        Ok(None)
+        Ok(Some(protocol::ack(id, serde_json::json!({}))))
     }
 
     /// Stores a message. The ack is written before this socket's next delivery, hence before the message itself.
@@ -351,12 +344,10 @@ impl Socket {
     }
 }
 
-const SLOW: Close = Close(TOO_SLOW, "too slow to keep up; join again with afterSeq");
-
 /// The writing half: gives up on a peer that does not read.
 struct Out {
     sink: SplitSink<WebSocketStream, Message>,
-    too_slow: CancellationToken,
+    cut: Cut,
 }
 
 impl Out {
@@ -367,24 +358,21 @@ impl Out {
 
     async fn feed(&mut self, message: Message) -> Served<()> {
         let fed = self.sink.feed(message);
-        in_time(fed, &self.too_slow).await
+        in_time(fed, &self.cut).await
     }
 
     async fn flush(&mut self) -> Served<()> {
-        in_time(self.sink.flush(), &self.too_slow).await
+        in_time(self.sink.flush(), &self.cut).await
     }
 }
 
-async fn in_time(
-    write: impl Future<Output = std::io::Result<()>>,
-    too_slow: &CancellationToken,
-) -> Served<()> {
+async fn in_time(write: impl Future<Output = std::io::Result<()>>, cut: &Cut) -> Served<()> {
     tokio::select! {
         written = tokio::time::timeout(WRITE, write) => match written {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Close(AWAY, "gone")),
-            Err(_) => Err(SLOW),
+            Err(_) => Err(TOO_SLOW),
         },
-        () = too_slow.cancelled() => Err(SLOW),
+        reason = cut.happened() => Err(reason),
     }
 }

@@ -76,8 +76,8 @@ pub async fn find(conn: &mut PgConnection, id: JobId) -> Result<Option<JobRow>> 
 /// A dead job starts anew: its counts are reset, its causes stay.
 pub async fn retry_dead(tx: &mut Tx, id: JobId) -> Result<JobRow> {
     let queue = sqlx::query_scalar!(
-        "update jobs set state = 'waiting', attempt = 0, crashes = 0, run_at = clock_timestamp(), finished_at = null
-          where id = $1 and state = 'dead' returning queue",
+        "update jobs j set state = 'waiting', attempt = 0, crashes = 0, run_at = clock_timestamp(), finished_at = null
+          where id = $1 and state = 'dead' and not is_superseded(j) returning queue",
         id.0,
     )
     .fetch_optional(&mut **tx)
@@ -86,7 +86,8 @@ pub async fn retry_dead(tx: &mut Tx, id: JobId) -> Result<JobRow> {
     match queue {
         Some(queue) => tx.announce(DOORBELL.to_owned(), queue),
         None => {
-            return Err(Error::Conflict { code: "JOB_NOT_DEAD", message: "Only a dead job can be retried" });
+            let message = "Only a dead job can be retried, and none that a newer one has replaced";
+            return Err(Error::Conflict { code: "JOB_NOT_RETRIABLE", message });
         }
     }
     Ok(row)
@@ -97,7 +98,7 @@ pub async fn retry_dead(tx: &mut Tx, id: JobId) -> Result<JobRow> {
 pub struct QueueRow {
     pub queue: String,
     /// Due or delayed, not yet running.
-    pub waiting: i64,
+    pub depth: i64,
     pub running: i64,
     pub dead: i64,
     /// When the oldest due job became due; absent when none is.
@@ -110,7 +111,7 @@ pub async fn queues(conn: &mut PgConnection, names: &[&str]) -> Result<Vec<Queue
     let rows = sqlx::query_as!(
         QueueRow,
         r#"select name as "queue!",
-                  (select count(*) from jobs where queue = name and state in ('waiting', 'dispatched')) as "waiting!",
+                  (select count(*) from jobs where queue = name and state in ('waiting', 'dispatched')) as "depth!",
                   (select count(*) from jobs where queue = name and state = 'running') as "running!",
                   (select count(*) from jobs where queue = name and state = 'dead') as "dead!",
                   (select min(run_at) from jobs where queue = name and state in ('waiting', 'dispatched')

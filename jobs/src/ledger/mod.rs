@@ -20,7 +20,7 @@ pub use admin::{JobRow, JobState, QueueRow, find, list, pause, queues, resume, r
 pub use dispatch::{Ticket, choose, mark_pushed, overdue};
 pub use enqueue::{DOORBELL, NewJob, enqueue};
 pub use run::{
-    Claimed, Covered, Fence, Setback, Swept, beat, claim, end, finish, finish_many, give_back, is_done,
+    Claimed, Covered, Fence, Setback, Swept, abandon, beat, claim, finish, finish_many, give_back, is_done,
     postpone, register, retire, sweep,
 };
 

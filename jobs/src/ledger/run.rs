@@ -168,15 +168,13 @@ pub struct Setback {
 pub async fn postpone(conn: &mut PgConnection, fence: Fence, setback: &Setback) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "update jobs j
-            set state = case when newer.exists then 'cancelled' else 'waiting' end::job_state,
-                finished_at = case when newer.exists then clock_timestamp() end,
+            set state = case when is_superseded(j) then 'cancelled' else 'waiting' end::job_state,
+                finished_at = case when is_superseded(j) then clock_timestamp() end,
                 run_at = clock_timestamp() + make_interval(secs => $3),
                 causes = causes || jsonb_build_object('at', clock_timestamp(), 'attempt', attempt,
-                                                      'error', case when newer.exists then 'superseded; ' else '' end || $4::text),
+                                                      'error', case when is_superseded(j) then 'superseded; ' else '' end || $4::text),
                 attempt = attempt - case when $5 then 0 else 1 end,
                 token = null, worker = null
-           from (select exists (select from jobs own join jobs other on other.debounce_key = own.debounce_key and other.id <> own.id
-                                 where own.id = $1 and other.state in ('waiting', 'dispatched'))) as newer
           where id = $1 and token = $2 and state = 'running'",
         fence.id.0,
         fence.token,
@@ -191,7 +189,7 @@ pub async fn postpone(conn: &mut PgConnection, fence: Fence, setback: &Setback) 
 
 /// Ends a run for good: dead, which stays with its causes until an admin decides, or cancelled, when the handler found that
 /// the work is not wanted any more.
-pub async fn end(
+pub async fn abandon(
     conn: &mut PgConnection,
     fence: Fence,
     state: JobState,
@@ -215,9 +213,12 @@ pub async fn end(
 pub async fn give_back(conn: &mut PgConnection, fences: &[Fence]) -> Result<(), sqlx::Error> {
     let (ids, tokens) = columns(fences);
     sqlx::query!(
-        "update jobs set state = 'waiting', attempt = attempt - 1, token = null, worker = null
+        "update jobs j
+            set state = case when is_superseded(j) then 'cancelled' else 'waiting' end::job_state,
+                finished_at = case when is_superseded(j) then clock_timestamp() end,
+                attempt = attempt - 1, token = null, worker = null
            from unnest($1::uuid[], $2::uuid[]) as held (id, token)
-          where jobs.id = held.id and jobs.token = held.token and state = 'running'",
+          where j.id = held.id and j.token = held.token and state = 'running'",
         &ids,
         &tokens,
     )
@@ -252,8 +253,8 @@ pub async fn sweep(conn: &mut PgConnection) -> Result<Vec<Swept>, sqlx::Error> {
                 limit 1000 for update of j skip locked
            )
            update jobs j
-              set state = case when crashes + 1 >= $2 then 'dead' else 'waiting' end::job_state,
-                  finished_at = case when crashes + 1 >= $2 then clock_timestamp() end,
+              set state = case when is_superseded(j) then 'cancelled' when crashes + 1 >= $2 then 'dead' else 'waiting' end::job_state,
+                  finished_at = case when is_superseded(j) or crashes + 1 >= $2 then clock_timestamp() end,
                   crashes = crashes + 1, token = null, worker = null,
                   run_at = clock_timestamp() + random() * make_interval(secs => $1),
                   causes = causes || jsonb_build_object('at', clock_timestamp(), 'attempt', attempt, 'error',

@@ -112,8 +112,8 @@ impl<C> Run<C> {
         }
     }
 
-    /// Ends the job without effects; completed with others in one statement.
-    pub fn nothing_to_do(&self) -> JobResult {
+    /// Ends the job without effects in the database; completed with others in one statement.
+    pub fn done_without_effects(&self) -> JobResult {
         Ok(Done::without_effects())
     }
 

@@ -94,7 +94,7 @@ pub async fn run<C: Clone + Send + Sync + 'static>(
     let lease = tokio::spawn(lease);
     let last_words = TaskTracker::new();
     last_words.spawn(lane::give_back(shared.quick.clone(), returned));
-    last_words.spawn(outcome::complete(shared.quick.clone(), completed));
+    last_words.spawn(outcome::complete(shared.db.clone(), completed));
     for queue in queues {
         background.spawn(relay::serve(shared.clone(), queue));
     }

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apalis_core::task::data::Data;
-use domain::trace;
+use domain::{Db, trace};
 use futures_util::FutureExt;
 use jobs::Policy;
 use jobs::ledger::{self, Fence, JobState, Setback};
 use rand::RngExt;
-use sqlx::PgPool;
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
@@ -113,11 +112,11 @@ async fn record<C>(shared: &Shared<C>, policy: Policy, fence: Fence, attempt: i3
             let _ = shared.completions.send(fence);
             return;
         }
-        Err(JobError::GiveUp(error)) => Verdict::End(JobState::Dead, error),
-        Err(JobError::Cancel(reason)) => Verdict::End(JobState::Cancelled, reason),
+        Err(JobError::GiveUp(error)) => Verdict::Abandon(JobState::Dead, error),
+        Err(JobError::Cancel(reason)) => Verdict::Abandon(JobState::Cancelled, reason),
         Err(JobError::Outage(error)) => Verdict::Postpone(setback(error, false, backoff(1))),
         Err(JobError::Retry(error) | JobError::RetryIn(_, error)) if exhausted => {
-            Verdict::End(JobState::Dead, error)
+            Verdict::Abandon(JobState::Dead, error)
         }
         Err(JobError::Retry(error)) => Verdict::Postpone(setback(error, true, backoff(attempt))),
         Err(JobError::RetryIn(delay, error)) => {
@@ -136,7 +135,7 @@ async fn record<C>(shared: &Shared<C>, policy: Policy, fence: Fence, attempt: i3
 
 enum Verdict {
     Postpone(Setback),
-    End(JobState, String),
+    Abandon(JobState, String),
 }
 
 impl Verdict {
@@ -145,16 +144,17 @@ impl Verdict {
             Self::Postpone(setback) => {
                 tracing::warn!(error = setback.error, delay = %setback.delay, "job postponed")
             }
-            Self::End(JobState::Dead, cause) => tracing::error!(cause, "job dead"),
-            Self::End(_, cause) => tracing::info!(cause, "job cancelled"),
+            Self::Abandon(JobState::Dead, cause) => tracing::error!(cause, "job dead"),
+            Self::Abandon(_, cause) => tracing::info!(cause, "job cancelled"),
         }
     }
 
     async fn write<C>(&self, shared: &Shared<C>, fence: Fence) -> Result<(), sqlx::Error> {
-        let mut conn = shared.quick.acquire().await?;
+        // Durable, unlike claims: an outcome that was told must not be forgotten.
+        let mut conn = shared.db.conn().await?;
         match self {
             Self::Postpone(setback) => ledger::postpone(&mut conn, fence, setback).await,
-            Self::End(state, cause) => ledger::end(&mut conn, fence, *state, cause).await,
+            Self::Abandon(state, cause) => ledger::abandon(&mut conn, fence, *state, cause).await,
         }
     }
 }
@@ -168,12 +168,11 @@ fn backoff(attempt: i32) -> time::Duration {
 
 pub(super) type Completions = mpsc::UnboundedSender<Fence>;
 
-/// Completes jobs without effects, many in one statement. A lost completion is harmless: nothing would happen twice.
-pub(super) async fn complete(quick: PgPool, mut completed: mpsc::UnboundedReceiver<Fence>) {
+/// Completes jobs without effects in the database, many in one statement. Durable: behind some of them a mail has been sent.
+pub(super) async fn complete(db: Db, mut completed: mpsc::UnboundedReceiver<Fence>) {
     let mut batch = Vec::new();
     while completed.recv_many(&mut batch, 500).await > 0 {
-        while let Err(error) = async { ledger::finish_many(&mut *quick.acquire().await?, &batch).await }.await
-        {
+        while let Err(error) = async { ledger::finish_many(&mut *db.conn().await?, &batch).await }.await {
             tracing::warn!(%error, "the ledger is away; completions wait");
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
