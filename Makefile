@@ -1,6 +1,6 @@
 # Each target is one script or one command: what a laptop runs is what CI runs.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check sqlx openapi audit bench compose-check clean-data
+.PHONY: help run demo test check sqlx openapi audit bench interop compose-check clean-data
 
 bin := $(or $(CARGO_TARGET_DIR),target)/debug
 
@@ -34,6 +34,10 @@ audit: ## licences, bans, sources and known vulnerabilities of dependencies
 bench: ## measure a release build on durable servers of its own
 	@scripts/install && cargo build --release --workspace --bins
 	@scripts/bench
+
+interop: ## foreign software against the platform: mail server, WebSocket clients, SDK generators, JWT, Argon2
+	@scripts/install && cargo build --workspace --bins
+	@scripts/interop
 
 compose-check: ## validate docker-compose.yml, also without a container engine
 	@scripts/compose-check

@@ -1,0 +1,111 @@
+//! `make bench`: figures of the platform on this machine, each with its method. Nothing is asserted of times.
+//!
+//! Load generator, API and worker share this process, each on a runtime (threads) of its own, so that their CPU can be told
+//! apart; PostgreSQL and Redis are real servers, with databases and prefixes made for each figure and dropped after it.
+
+mod accept;
+mod chat;
+mod cpu;
+mod drain;
+mod enqueue;
+mod http;
+mod machine;
+mod matching;
+mod missions;
+mod platform;
+mod probes;
+mod report;
+mod requests;
+mod rooms;
+mod servers;
+mod start;
+mod talents;
+mod top3;
+
+use std::time::Instant;
+
+use clap::{Parser, ValueEnum};
+use cpu::Meter;
+use report::Table;
+use servers::{Place, Servers};
+
+type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Measures the platform against the servers of DATABASE_URL and REDIS_URL, in databases `bench_*` of its own.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Measures these figures alone (comma-separated).
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Figure>,
+    /// Small sizes: shows that everything works, in seconds.
+    #[arg(long)]
+    quick: bool,
+    /// Talents of the figure `top3`.
+    #[arg(long, default_value_t = 1_000_000)]
+    talents: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Figure {
+    Drain,
+    Enqueue,
+    Start,
+    Matching,
+    Missions,
+    Top3,
+    Requests,
+    Chat,
+    Accept,
+}
+
+/// What every figure is given.
+#[derive(Debug)]
+struct Bench {
+    servers: Servers,
+    meter: Meter,
+    quick: bool,
+    talents: usize,
+}
+
+impl Bench {
+    /// The full size, or the one that is enough to see that it works.
+    fn size(&self, full: usize, quick: usize) -> usize {
+        if self.quick { quick } else { full }
+    }
+
+    async fn measure(&self, figure: Figure, place: &Place) -> Outcome<Table> {
+        match figure {
+            Figure::Drain => drain::measure(self, place).await,
+            Figure::Enqueue => enqueue::measure(self, place).await,
+            Figure::Start => start::measure(self, place).await,
+            Figure::Matching => matching::measure(self, place).await,
+            Figure::Missions => missions::measure(self, place).await,
+            Figure::Top3 => top3::measure(self, place).await,
+            Figure::Requests => requests::measure(self, place).await,
+            Figure::Chat => chat::measure(self, place).await,
+            Figure::Accept => accept::measure(self, place).await,
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> Outcome {
+    let args = Args::parse();
+    let began = Instant::now();
+    let servers = Servers::find().await?;
+    let meter = Meter::find(&servers).await?;
+    let bench = Bench { servers, meter, quick: args.quick, talents: args.talents };
+    println!("{}", machine::header(&bench.servers).await?);
+    for figure in Figure::value_variants() {
+        if !args.only.is_empty() && !args.only.contains(figure) {
+            continue;
+        }
+        let name = figure.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+        let place = bench.servers.place(&name).await?;
+        let measured = bench.measure(*figure, &place).await;
+        bench.servers.remove(place).await?;
+        measured?.print();
+    }
+    println!("\nall of it: {:.0} s; {}", began.elapsed().as_secs_f64(), machine::load());
+    Ok(())
+}
