@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{IntoConnectionInfo, PushInfo, RedisResult};
+use redis::io::tcp::TcpSettings;
+use redis::{ConnectionInfo, IntoConnectionInfo, PushInfo, RedisResult};
 use tokio::sync::{broadcast, mpsc};
 
 /// A message that says "look", on a channel named without the deployment's prefix.
@@ -72,17 +73,21 @@ async fn publish(mut connection: ConnectionManager, mut queue: mpsc::Receiver<Si
 
 /// Connects lazily: a process may start before Redis does, and lives through its absence.
 pub fn connect(url: &str) -> RedisResult<ConnectionManager> {
-    ConnectionManager::new_lazy_with_config(redis::Client::open(url)?, config())
+    ConnectionManager::new_lazy_with_config(redis::Client::open(info(url)?)?, config())
 }
 
 /// A connection for subscriptions, which it renews after each reconnect, and what arrives on it.
 pub fn subscriber(url: &str) -> RedisResult<(ConnectionManager, mpsc::UnboundedReceiver<PushInfo>)> {
-    let info = url.into_connection_info()?;
+    let info = info(url)?;
     let settings = info.redis_settings().clone().set_protocol(redis::ProtocolVersion::RESP3);
     let (sender, pushes) = mpsc::unbounded_channel();
     let config = config().set_push_sender(sender).set_automatic_resubscription();
     let client = redis::Client::open(info.set_redis_settings(settings))?;
     Ok((ConnectionManager::new_lazy_with_config(client, config)?, pushes))
+}
+
+fn info(url: &str) -> RedisResult<ConnectionInfo> {
+    Ok(url.into_connection_info()?.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
 }
 
 /// redis-rs gives up on an answer after 500 ms by default, which a busy machine exceeds without being broken.

@@ -142,7 +142,9 @@ impl Socket {
             let value = format!("Bearer {token}").parse().expect("a header value");
             request.headers_mut().insert("authorization", value);
         }
-        let (stream, _) = tokio_tungstenite::connect_async(request).await.expect("the API upgrades");
+        let (stream, _) = tokio_tungstenite::connect_async_with_config(request, None, true)
+            .await
+            .expect("the API upgrades");
         Self { stream, next_id: 0 }
     }
 
