@@ -217,8 +217,8 @@ impl Socket {
         if self.faults > MOST_FAULTS { Err(Close(ABUSE, "too many faulty frames")) } else { Ok(()) }
     }
 
-    /// Signs in, or renews the sign-in with a newer token of the same user. With `after` the feed is told again from there,
-    /// also to a socket that had signed in by header.
+    /// Signs in, or renews the sign-in with a newer token of the same user; either is answered with `ready`, and with the
+    /// feed since `after`.
     async fn sign_in(&mut self, claims: Claims, after: Option<i64>) -> Served<()> {
         let bearer = Some(Ok(claims.clone()));
         let viewer = guard::viewer(&self.app, &bearer).await.map_err(|error| match error {
@@ -228,23 +228,18 @@ impl Socket {
         if viewer.status == Status::Suspended {
             return Err(SUSPENDED);
         }
-        let renewed = match &self.claims {
-            Some(old) if old.sub != claims.sub => {
-                return Err(Close(UNAUTHENTICATED, "token of another user"));
-            }
-            old => old.is_some(),
-        };
+        if self.claims.as_ref().is_some_and(|old| old.sub != claims.sub) {
+            return Err(Close(UNAUTHENTICATED, "token of another user"));
+        }
         self.claims = Some(claims);
         let hub = self.app.hub.clone();
         let connection = self.member.connection;
         hub.sockets().insert(connection, SignedIn { session: viewer.session, cut: self.member.cut.clone() });
-        if !renewed || after.is_some() {
-            self.member.user = viewer.user;
-            let greeting = Box::new(move |event_seq| {
-                live::frame(&Ready { user_id: viewer.user, event_seq, connection_id: connection })
-            });
-            self.join(&hub, None, Channel::User(viewer.user), after, greeting).await;
-        }
+        self.member.user = viewer.user;
+        let greeting = Box::new(move |event_seq| {
+            live::frame(&Ready { user_id: viewer.user, event_seq, connection_id: connection })
+        });
+        self.join(&hub, None, Channel::User(viewer.user), after, greeting).await;
         Ok(())
     }
 
