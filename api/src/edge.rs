@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use domain::trace;
@@ -20,6 +21,9 @@ use crate::operations::Operations;
 
 /// Largest body of a JSON request, in bytes.
 const LARGEST_BODY: usize = 1 << 20;
+
+/// A body that takes longer is not waited for.
+const BODY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The client's address, behind trusted proxies.
 #[derive(Clone, Debug)]
@@ -93,11 +97,22 @@ impl<E: Endpoint> AtTheEdge<E> {
         let address = client_address(&request, &app.proxies);
         let bearer: Bearer =
             bearer_token(&request).map(|token| app.tokens.verify_access(token, app.clock.now()));
-        let operation = self.edge.operations.find(request.method().as_str(), &path);
+        // HEAD is a GET whose body is not sent.
+        let method = if *request.method() == Method::HEAD { &Method::GET } else { request.method() };
+        let operation = self.edge.operations.find(method.as_str(), &path);
 
-        if let Some(stray) = operation
-            .and_then(|operation| operation.stray_parameter(request.uri().query().unwrap_or_default()))
-        {
+        // Read first, whatever the answer: an unread body would end the connection under a client's next request.
+        let mut body = Bytes::new();
+        if method != Method::GET {
+            body = match tokio::time::timeout(BODY_PATIENCE, bounded_body(&mut request)).await {
+                Ok(Ok(body)) => body,
+                Ok(Err(error)) => return closing(refuse(error)),
+                Err(_) => return closing(refuse(ApiError::invalid("", "the body did not arrive in time"))),
+            };
+            request.set_body(body.clone());
+        }
+        let query = request.uri().query().unwrap_or_default();
+        if let Some(stray) = operation.and_then(|operation| operation.stray_parameter(query)) {
             return refuse(ApiError::invalid(&stray, "unknown or repeated query parameter"));
         }
         let mut decision = Default::default();
@@ -112,14 +127,6 @@ impl<E: Endpoint> AtTheEdge<E> {
                 decision.write(response.headers_mut());
                 return response;
             }
-        }
-        let mut body = Bytes::new();
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            body = match bounded_body(&mut request).await {
-                Ok(body) => body,
-                Err(error) => return refuse(error),
-            };
-            request.set_body(body.clone());
         }
 
         request.set_data(bearer);
@@ -136,6 +143,12 @@ impl<E: Endpoint> AtTheEdge<E> {
         decision.write(response.headers_mut());
         response
     }
+}
+
+/// For an answer before the whole body has come.
+fn closing(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// The body, whole or not at all.
@@ -179,8 +192,10 @@ fn client_address(request: &Request, trusted: &[ipnet::IpNet]) -> String {
     if !is_trusted(&peer) {
         return peer.to_string();
     }
-    let forwarded = header_of(request, "x-forwarded-for").unwrap_or_default();
-    let hops = forwarded.rsplit(',').map_while(|hop| hop.trim().parse::<IpAddr>().ok());
+    // A proxy may append to the line or add one of its own: the last address of the last line is the nearest.
+    let lines = request.headers().get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok());
+    let hops: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
+    let hops = hops.into_iter().rev().map_while(|hop| hop.parse::<IpAddr>().ok());
     hops.into_iter().find(|hop| !is_trusted(hop)).unwrap_or(peer).to_string()
 }
 

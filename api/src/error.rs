@@ -47,6 +47,17 @@ pub struct FieldError {
     pub message: String,
 }
 
+impl FieldError {
+    fn bounded(&self) -> Self {
+        Self { field: cut(&self.field, 200), message: cut(&self.message, 1000) }
+    }
+}
+
+/// What a caller sent comes back at most this long.
+fn cut(text: &str, most: usize) -> String {
+    text.chars().take(most).collect()
+}
+
 /// One variant per status that we answer.
 #[derive(Debug)]
 pub enum ApiError {
@@ -146,15 +157,15 @@ impl ApiError {
             _ => None,
         };
         let errors = match self {
-            Self::Invalid(errors) => Some(errors),
+            Self::Invalid(errors) => Some(errors.iter().map(FieldError::bounded).collect()),
             _ => None,
         };
         let body = ErrorBody {
             status_code: i32::from(status.as_u16()),
-            message,
+            message: cut(&message, 1000),
             timestamp,
             code: code.into(),
-            path: path.into(),
+            path: cut(path, 2000),
             request_id: request_id.into(),
             errors,
         };

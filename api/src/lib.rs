@@ -23,6 +23,7 @@ mod edge;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::{Bus, Clock, Db};
 use poem::http::uri::Scheme;
@@ -81,6 +82,9 @@ pub fn routes(app: App) -> impl poem::IntoEndpoint {
     openapi::mount(api, document).data(app.clone()).with(edge::Edge::new(app, operations))
 }
 
+/// A connection that says nothing for this long is closed. Sockets are pinged more often.
+const IDLE: Duration = Duration::from_secs(75);
+
 /// Serves on the acceptor until `stop` is cancelled; requests in flight may finish, sockets are closed with 1012.
 pub async fn serve<A>(acceptor: A, app: App, stop: CancellationToken) -> io::Result<()>
 where
@@ -94,10 +98,9 @@ where
             hub.close();
         }
     };
-    let server = Server::new_with_acceptor(WithoutDelay(acceptor));
-    let result = server
-        .run_with_graceful_shutdown(routes(app), stopping, Some(std::time::Duration::from_secs(10)))
-        .await;
+    let server = Server::new_with_acceptor(WithoutDelay(acceptor)).idle_timeout(IDLE);
+    let result =
+        server.run_with_graceful_shutdown(routes(app), stopping, Some(Duration::from_secs(10))).await;
     hub.closed().await;
     result
 }
@@ -114,9 +117,19 @@ impl<A: Acceptor<Io = TcpStream>> Acceptor for WithoutDelay<A> {
     }
 
     async fn accept(&mut self) -> io::Result<(TcpStream, LocalAddr, RemoteAddr, Scheme)> {
-        let accepted = self.0.accept().await?;
-        accepted.0.set_nodelay(true)?;
-        Ok(accepted)
+        match self.0.accept().await {
+            Ok(accepted) => {
+                // It fails only on a connection that is gone already.
+                let _ = accepted.0.set_nodelay(true);
+                Ok(accepted)
+            }
+            Err(error) => {
+                // The server asks again at once; out of descriptors, it would do nothing else.
+                tracing::warn!(%error, "cannot accept");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                Err(error)
+            }
+        }
     }
 }
 

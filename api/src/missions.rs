@@ -22,6 +22,7 @@ use crate::wire::{self, Text, mirror};
 pub struct MissionsApi;
 
 mirror! {
+    /// How urgent a mission is; HIGH when nothing is said.
     UrgencyLevel = domain::missions::UrgencyLevel { Low, Medium, High, Critical }
     MissionStatus = domain::missions::MissionStatus { Open, Assigned, InProgress, Completed, Cancelled }
     MatchingState = domain::missions::MatchingState { Pending, WaitingForLocation, Matched, None }
@@ -51,7 +52,6 @@ struct MissionRequest {
     /// Euro cents per hour.
     #[oai(validator(minimum(value = "1200"), maximum(value = "10000")))]
     hourly_rate_cents: i32,
-    /// HIGH when absent.
     urgency_level: Option<UrgencyLevel>,
     /// The caller's own when absent.
     establishment_id: Option<Uuid>,
@@ -367,7 +367,7 @@ impl MissionsApi {
     ) -> ApiResult<Json<MissionPage>> {
         let near = match (latitude.0, longitude.0, radius_km.0) {
             (Some(latitude), Some(longitude), radius) => {
-                Some((Point { latitude, longitude }, f64::from(radius.unwrap_or(30))))
+                Some((Point { latitude, longitude }.rounded(), f64::from(radius.unwrap_or(30))))
             }
             (None, None, None) => None,
             _ => return Err(ApiError::invalid("latitude", "latitude and longitude come together")),

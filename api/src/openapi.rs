@@ -3,8 +3,8 @@
 use poem::endpoint::make_sync;
 use poem::web::Html;
 use poem::{IntoResponse, Route};
-use poem_openapi::OpenApiService;
-use serde_json::Value;
+use poem_openapi::{LicenseObject, OpenApiService};
+use serde_json::{Value, json};
 
 use crate::{admin, auth, conversations, invitations, missions, people};
 
@@ -26,7 +26,10 @@ pub fn service() -> OpenApiService<Apis, ()> {
         conversations::ConversationsApi,
         admin::AdminApi,
     );
-    OpenApiService::new(apis, "SocioPulse", env!("CARGO_PKG_VERSION")).description(DESCRIPTION)
+    OpenApiService::new(apis, "SocioPulse", env!("CARGO_PKG_VERSION"))
+        .description(DESCRIPTION)
+        .license(LicenseObject::new("MIT OR Apache-2.0").identifier("MIT OR Apache-2.0"))
+        .server("/")
 }
 
 const DESCRIPTION: &str = "Urgent relief missions for French care establishments: posted, matched, accepted and talked about, live.
@@ -52,6 +55,8 @@ impl Document {
         let mut value: Value =
             serde_json::from_str(&service().spec()).expect("the generated document is JSON");
         normalise(&mut value);
+        say_what_is_public(&mut value);
+        close_request_bodies(&mut value);
         let json = format!("{value:#}\n");
         Self { yaml: yaml(&value), json, value }
     }
@@ -68,6 +73,48 @@ fn normalise(value: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(normalise),
         _ => {}
+    }
+}
+
+/// An operation without a guard says so, instead of saying nothing.
+fn say_what_is_public(document: &mut Value) {
+    for methods in document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut()) {
+        for operation in methods.as_object_mut().into_iter().flat_map(|methods| methods.values_mut()) {
+            if operation.get("security").is_none() {
+                operation["security"] = json!([]);
+            }
+        }
+    }
+}
+
+/// Unknown fields are refused; poem-openapi does it and does not say it.
+fn close_request_bodies(document: &mut Value) {
+    fn references(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(map) => {
+                if let Some(name) =
+                    map.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next())
+                {
+                    found.push(name.to_owned());
+                }
+                map.values().for_each(|value| references(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+    let mut open = Vec::new();
+    for methods in document["paths"].as_object().into_iter().flat_map(|paths| paths.values()) {
+        for operation in methods.as_object().into_iter().flat_map(|methods| methods.values()) {
+            references(&operation["requestBody"], &mut open);
+        }
+    }
+    while let Some(name) = open.pop() {
+        let schema = &mut document["components"]["schemas"][&name];
+        if schema["type"] == "object" && schema.get("additionalProperties").is_none() {
+            schema["additionalProperties"] = json!(false);
+            references(&schema["properties"], &mut open);
+        }
     }
 }
 
@@ -143,5 +190,9 @@ mod tests {
             }
         }
         assert!(ids.len() > 20);
+        assert!(
+            !document.json.contains("allOf"),
+            "a comment on a field that is a reference; some generators drop it"
+        );
     }
 }

@@ -9,6 +9,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::error::FieldError;
 use crate::openapi::Document;
+use crate::wire;
 
 #[derive(Debug)]
 pub struct Operation {
@@ -178,7 +179,7 @@ impl Schema {
                     ("string", Value::String(text)) if format == "date-time" => {
                         OffsetDateTime::parse(text, &Rfc3339).is_ok()
                     }
-                    ("string", Value::String(text)) => !text.contains('\0'),
+                    ("string", Value::String(text)) => wire::is_plain(text),
                     ("boolean", Value::Bool(_)) => true,
                     ("number", Value::Number(_)) => true,
                     ("integer", Value::Number(number)) => number.is_i64(),

@@ -4,6 +4,7 @@ use domain::establishments::{self, Establishment, EstablishmentPatch};
 use domain::ids::UserId;
 use domain::professions;
 use domain::profiles::{self, Diploma, Profile, ProfilePatch};
+use domain::users;
 use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
@@ -419,6 +420,8 @@ impl PeopleApi {
             return Err(ApiError::invalid("siret", "not a SIRET: the check digit is wrong"));
         }
         let mut tx = app.db.begin().await?;
+        // Two first names at once would make two first establishments.
+        users::lock(&mut tx, caller.0.user).await?;
         let site = match (establishments::find_own(&mut tx, caller.0.user).await?, &change.name) {
             (Some(site), _) => site.id,
             (None, Some(name)) => {

@@ -66,18 +66,23 @@ mirror! {
     ComplianceStatus = domain::users::ComplianceStatus { Pending, Submitted, Validated, Rejected, Expired }
 }
 
-/// A string of a request: never made from a number or a boolean, as poem-openapi's own would be, and without U+0000, the
-/// one character that JSON can carry and PostgreSQL cannot store.
+/// A string of a request: never made from a number or a boolean, as poem-openapi's own would be, and without control
+/// characters; one of them, U+0000, PostgreSQL could not even store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text(pub String);
 
 impl Text {
     fn check(text: String) -> ParseResult<Self> {
-        match text.contains('\0') {
-            true => Err(ParseError::custom("must not contain U+0000")),
-            false => Ok(Self(text)),
+        match is_plain(&text) {
+            true => Ok(Self(text)),
+            false => Err(ParseError::custom("must not contain control characters")),
         }
     }
+}
+
+/// Without control characters, but for line breaks and tabs.
+pub fn is_plain(text: &str) -> bool {
+    text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'))
 }
 
 pub fn strings(texts: Vec<Text>) -> Vec<String> {
@@ -160,8 +165,8 @@ macro_rules! forms {
 }
 
 forms! {
-    /// The pattern of HTML's `input type=email`, with a dot in the domain.
-    EMAIL = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$";
+    /// An address that a mail server takes: dots only between characters, labels of at most 63.
+    EMAIL = r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$";
     PHONE = r"^\+?[0-9][0-9 .]{4,18}[0-9]$";
     POSTAL_CODE = r"^[0-9]{5}$";
     SIRET = r"^[0-9]{14}$";

@@ -5,6 +5,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use time::{Duration, OffsetDateTime};
 
+/// Cut to the microseconds that PostgreSQL keeps.
+pub fn to_micros(at: OffsetDateTime) -> OffsetDateTime {
+    at.replace_nanosecond(at.nanosecond() / 1000 * 1000).unwrap_or(at)
+}
+
 /// The time of the system, moved forward by what a test has added.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
@@ -16,7 +21,7 @@ impl Clock {
     pub fn now(&self) -> OffsetDateTime {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the system's clock")]
         let now = OffsetDateTime::now_utc() + self.ahead();
-        now.replace_nanosecond(now.nanosecond() / 1000 * 1000).unwrap_or(now)
+        to_micros(now)
     }
 
     /// How far this clock runs ahead of the system's; zero outside tests. The ledger adds it to the database's clock.

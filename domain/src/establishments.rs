@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use crate::error::{Error, OnConstraint, Result};
+use crate::geo;
 use crate::ids::{EstablishmentId, UserId};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
@@ -151,8 +152,8 @@ pub async fn update(
         patch.address,
         patch.city,
         patch.postal_code,
-        patch.latitude,
-        patch.longitude,
+        patch.latitude.map(geo::rounded),
+        patch.longitude.map(geo::rounded),
         patch.billing_name,
         patch.billing_address,
         patch.billing_email,

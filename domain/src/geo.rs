@@ -11,6 +11,12 @@ pub struct Point {
 }
 
 impl Point {
+    /// To 7 decimals, about a centimetre. Finer values mean nothing and underflow in trigonometry, which PostgreSQL reports as
+    /// an error.
+    pub fn rounded(self) -> Self {
+        Self { latitude: rounded(self.latitude), longitude: rounded(self.longitude) }
+    }
+
     /// Both or neither.
     pub fn from_pair(latitude: Option<f64>, longitude: Option<f64>) -> Option<Self> {
         Some(Self { latitude: latitude?, longitude: longitude? })
@@ -42,6 +48,11 @@ impl Point {
         let bounds = Bounds { west: self.longitude - reach, east: self.longitude + reach, ..whole };
         if bounds.west < -180.0 || bounds.east > 180.0 { whole } else { bounds }
     }
+}
+
+/// A coordinate as it is stored: degrees to 7 decimals.
+pub fn rounded(degrees: f64) -> f64 {
+    (degrees * 1e7).round() / 1e7
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -10,7 +10,7 @@ use crate::ids::{ConversationId, EstablishmentId, MissionId, UserId};
 use crate::page::{Cursor, Page};
 use crate::sessions::Viewer;
 use crate::users::Role;
-use crate::{establishments, messages, professions, specialties};
+use crate::{clock, establishments, geo, messages, professions, specialties};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -118,8 +118,10 @@ pub struct Posted {
 
 /// Posts a mission with its conversation.
 pub async fn post(conn: &mut PgConnection, new: NewMission, now: OffsetDateTime) -> Result<Posted> {
-    let end_date = new.end_date.unwrap_or(new.start_date + USUAL_LENGTH);
-    check_dates(new.start_date, end_date, now)?;
+    let start_date = clock::to_micros(new.start_date);
+    check_start(start_date, now)?;
+    let end_date = new.end_date.map_or(start_date + USUAL_LENGTH, clock::to_micros);
+    check_end(start_date, end_date)?;
     let profession = professions::get(conn, &new.job_id).await?;
     let establishment_id = match new.establishment_id {
         Some(site) if establishments::may_manage(conn, site, new.client_id).await? => Some(site),
@@ -147,7 +149,7 @@ pub async fn post(conn: &mut PgConnection, new: NewMission, now: OffsetDateTime)
         new.description,
         new.hourly_rate_cents,
         new.urgency_level as UrgencyLevel,
-        new.start_date,
+        start_date,
         end_date,
         new.is_night_shift,
         new.requires_diploma,
@@ -156,8 +158,8 @@ pub async fn post(conn: &mut PgConnection, new: NewMission, now: OffsetDateTime)
         new.address,
         new.city,
         new.postal_code,
-        new.latitude,
-        new.longitude,
+        new.latitude.map(geo::rounded),
+        new.longitude.map(geo::rounded),
         new.radius_km,
         new.slots,
         matching as MatchingState,
@@ -173,13 +175,21 @@ pub async fn post(conn: &mut PgConnection, new: NewMission, now: OffsetDateTime)
     Ok(Posted { mission: get(conn, id).await? })
 }
 
-fn check_dates(start: OffsetDateTime, end: OffsetDateTime, now: OffsetDateTime) -> Result<()> {
-    let invalid = |field, message| Err(Error::Invalid { field, message });
+fn check_start(start: OffsetDateTime, now: OffsetDateTime) -> Result<()> {
+    let invalid = |message| Err(Error::Invalid { field: "startDate", message });
     match () {
-        () if start <= now => invalid("startDate", "must be in the future"),
-        () if start > now + Duration::days(730) => invalid("startDate", "must be within two years"),
-        () if end <= start => invalid("endDate", "must be after startDate"),
-        () if end > start + LONGEST => invalid("endDate", "must be at most 12 hours after startDate"),
+        () if start <= now => invalid("must be in the future"),
+        () if start > now + Duration::days(730) => invalid("must be within two years"),
+        () => Ok(()),
+    }
+}
+
+/// After `check_start`: no date near the end of time can come in here.
+fn check_end(start: OffsetDateTime, end: OffsetDateTime) -> Result<()> {
+    let invalid = |message| Err(Error::Invalid { field: "endDate", message });
+    match () {
+        () if end <= start => invalid("must be after startDate"),
+        () if end > start + LONGEST => invalid("must be at most 12 hours after startDate"),
         () => Ok(()),
     }
 }
@@ -353,7 +363,8 @@ mod tests {
     #[test]
     fn impossible_dates_name_their_field() {
         let now = datetime!(2026-06-01 12:00 UTC);
-        let field = |start: OffsetDateTime, end: OffsetDateTime| match check_dates(start, end, now) {
+        let check = |start, end| check_start(start, now).and_then(|()| check_end(start, end));
+        let field = |start: OffsetDateTime, end: OffsetDateTime| match check(start, end) {
             Err(Error::Invalid { field, .. }) => Some(field),
             _ => None,
         };

@@ -6,8 +6,8 @@ use sqlx::types::Json;
 
 use crate::error::{Error, OnConstraint, Result};
 use crate::ids::UserId;
-use crate::specialties;
 use crate::users::ComplianceStatus;
+use crate::{geo, specialties};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -143,8 +143,8 @@ pub async fn update(conn: &mut PgConnection, user: UserId, patch: ProfilePatch) 
         patch.address,
         patch.city,
         patch.postal_code,
-        patch.latitude,
-        patch.longitude,
+        patch.latitude.map(geo::rounded),
+        patch.longitude.map(geo::rounded),
         patch.radius_km,
         patch.has_driver_license,
         patch.can_do_night_shift,

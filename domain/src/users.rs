@@ -153,6 +153,12 @@ pub async fn get(conn: &mut PgConnection, id: UserId) -> Result<User> {
     select_users!("where id = $1", id.0).fetch_optional(conn).await?.ok_or(Error::NotFound("user"))
 }
 
+/// Holds the account's row until the transaction ends: what is counted per account happens one after the other.
+pub async fn lock(conn: &mut PgConnection, id: UserId) -> Result<()> {
+    sqlx::query!("select id from users where id = $1 for update", id.0).fetch_one(conn).await?;
+    Ok(())
+}
+
 pub async fn set_password_hash(conn: &mut PgConnection, id: UserId, hash: &str) -> Result<()> {
     sqlx::query!("update users set password_hash = $2 where id = $1", id.0, hash).execute(conn).await?;
     Ok(())

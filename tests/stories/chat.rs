@@ -182,6 +182,11 @@ async fn faulty_frames_have_their_answers_and_the_socket_stays_open() {
         (send("conversationId", json!(mission)), "INVALID_FRAME"),
         (send("attachments", json!([1])), "INVALID_FRAME"),
         (send("shout", json!(true)), "INVALID_FRAME"),
+        (
+            json!({ "event": "mission:join", "data": { "missionId": mission, "afterSeq": i64::MIN } })
+                .to_string(),
+            "INVALID_FRAME",
+        ),
     ] {
         socket.emit_text(frame.clone()).await;
         assert_eq!(socket.next("error").await["code"], code, "{frame}");

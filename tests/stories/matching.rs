@@ -18,6 +18,11 @@ async fn a_client_posts_and_the_three_best_are_invited_live() {
     let world = World::new().await;
     let client = world.client("lilas").await;
     let near = world.nurse("near", 1.0).await;
+    // A coordinate finer than any place means the place.
+    let mut fine = mission();
+    fine["latitude"] = json!(5e-324);
+    client.post(MISSIONS, fine).await.expect(201);
+    client.get(&format!("{MISSIONS}?scope=open&latitude=5e-324&longitude=2.35")).await.expect(200);
     let far = world.nurse("far", 20.0).await;
     let middle = world.nurse("middle", 5.0).await;
     let _fourth = world.nurse("fourth", 25.0).await;
@@ -112,6 +117,9 @@ async fn what_cannot_be_posted_is_refused_by_name() {
         ("latitude", json!(91)),
         ("longitude", Value::Null),
         ("radiusKm", json!(201)),
+        ("startDate", json!("9999-12-31T23:59:59Z")),
+        ("endDate", json!("9999-12-31T23:59:59Z")),
+        ("title", json!("Nuit\u{1b}[2J")),
         ("slots", json!(0)),
         ("slots", json!(21)),
         ("specialties", json!((0..21).map(|i| format!("s{i}")).collect::<Vec<_>>())),

@@ -19,6 +19,8 @@ pub struct Letter {
     pub template: &'static str,
     pub locale: String,
     pub facts: Value,
+    /// The one line of the text that becomes a link: what people write never does.
+    pub link: String,
 }
 
 #[derive(Debug)]
@@ -88,7 +90,7 @@ impl Mailer {
         // The first line of the text is the subject: one file says all of a mail.
         let (subject, text) =
             text.split_once("\n\n").ok_or("a text template is a subject, an empty line and a body")?;
-        let html = minijinja::render!(in self.templates, LAYOUT, subject, paragraphs => paragraphs(text));
+        let html = minijinja::render!(in self.templates, LAYOUT, subject, link => letter.link, paragraphs => paragraphs(text));
         let host = self.from.email.domain();
         Message::builder()
             .from(self.from.clone())
@@ -124,7 +126,7 @@ const LAYOUT: &str = r#"<!doctype html>
 <body style="margin:0;background:#f4f5f7;font-family:Helvetica,Arial,sans-serif;color:#1c2733">
 <div style="max-width:560px;margin:24px auto;padding:32px;background:#fff;border-radius:8px;line-height:1.5">
 <p style="margin:0 0 24px;font-weight:bold;color:#0b6e4f">SocioPulse</p>
-{% for lines in paragraphs %}<p>{% for line in lines %}{% if line is startingwith("http") %}<a href="{{ line|e }}" style="color:#0b6e4f">{{ line|e }}</a>{% else %}{{ line|e }}{% endif %}{% if not loop.last %}<br>{% endif %}{% endfor %}</p>
+{% for lines in paragraphs %}<p>{% for line in lines %}{% if line == link %}<a href="{{ line|e }}" style="color:#0b6e4f">{{ line|e }}</a>{% else %}{{ line|e }}{% endif %}{% if not loop.last %}<br>{% endif %}{% endfor %}</p>
 {% endfor %}</div></body></html>"#;
 
 fn templates() -> Environment<'static> {
@@ -158,7 +160,14 @@ mod tests {
             first_name => "Zoé", title => "Renfort <b>nuit</b>", city => "Nîmes", start => "lundi 2 mars 2026 à 20 h 00",
             end => "06 h 00", hourly_rate => "25,50 €", link => "https://sociopulse.test/x?a=1&b=2",
         };
-        Letter { id: "job-1".into(), to: "zoe@example.org".into(), template, locale: locale.into(), facts }
+        Letter {
+            link: "https://sociopulse.test/x?a=1&b=2".into(),
+            id: "job-1".into(),
+            to: "zoe@example.org".into(),
+            template,
+            locale: locale.into(),
+            facts,
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub async fn run(job: SendMail, run: Run<App>) -> JobResult {
     let mut tx = run.begin().await?;
     let user = users::get(&mut tx, job.to).await?;
     let profile = profiles::get(&mut tx, job.to).await?;
-    let Some((template, facts)) = facts(&mut tx, &job, &user.locale, &run.app).await? else {
+    let Some((template, link, facts)) = facts(&mut tx, &job, &user.locale, &run.app).await? else {
         return run.done_without_effects();
     };
     // No transaction is open during a call to the outside.
@@ -27,7 +27,8 @@ pub async fn run(job: SendMail, run: Run<App>) -> JobResult {
         to: user.email,
         template,
         locale: user.locale,
-        facts: context! { first_name => profile.first_name, ..facts },
+        facts: context! { first_name => profile.first_name, link => link.clone(), ..facts },
+        link,
     };
     match run.app.mailer.send(letter).await {
         Ok(()) => run.done_without_effects(),
@@ -36,13 +37,13 @@ pub async fn run(job: SendMail, run: Run<App>) -> JobResult {
     }
 }
 
-/// The template's name and what fills it; nothing when the mail is over.
+/// The template's name, where it leads, and what fills it; nothing when the mail is over.
 async fn facts(
     conn: &mut PgConnection,
     job: &SendMail,
     locale: &str,
     app: &App,
-) -> domain::Result<Option<(&'static str, Value)>> {
+) -> domain::Result<Option<(&'static str, String, Value)>> {
     let frontend = app.mailer.frontend_url();
     let (template, mission_id, link) = match job.mail {
         Mail::MissionInvitation { invitation_id } => {
@@ -62,18 +63,17 @@ async fn facts(
         Mail::AssignmentConfirmed { mission_id } => {
             ("assignment-confirmed", mission_id, format!("{frontend}/missions/{mission_id}"))
         }
-        Mail::SecurityAlert => {
-            return Ok(Some(("security-alert", context! { link => format!("{frontend}/login") })));
-        }
+        Mail::SecurityAlert => return Ok(Some(("security-alert", format!("{frontend}/login"), context! {}))),
     };
     let mission = missions::get(conn, mission_id).await?;
-    Ok(Some((template, context! { link, ..about(&mission, locale) })))
+    Ok(Some((template, link, about(&mission, locale))))
 }
 
 fn about(mission: &Mission, locale: &str) -> Value {
     let (euros, cents) = (mission.hourly_rate_cents / 100, mission.hourly_rate_cents % 100);
     context! {
-        title => mission.title,
+        // One line, also where someone wrote several: it stands in a subject.
+        title => mission.title.split_whitespace().collect::<Vec<_>>().join(" "),
         city => mission.city,
         start => paris::date_and_time(mission.start_date, locale),
         end => paris::time_of_day(mission.end_date, locale),

@@ -79,6 +79,13 @@ struct Place {
     after_seq: Option<i64>,
 }
 
+fn not_negative(after: Option<i64>) -> Result<(), Fault> {
+    match after.is_some_and(|after| after < 0) {
+        true => Err(Fault::invalid("numbers of messages and events are not negative")),
+        false => Ok(()),
+    }
+}
+
 impl ClientFrame {
     pub(super) fn parse(text: &str) -> Result<Self, Fault> {
         let frame: Self = serde_json::from_str(text).map_err(|error| Fault::invalid(error.to_string()))?;
@@ -99,9 +106,14 @@ impl ClientFrame {
         };
         let mission = |place: &Place| Address::Mission(MissionId(place.mission_id));
         Ok(match self.event.as_str() {
-            "auth" => Request::Auth(data(&self.data)?),
+            "auth" => {
+                let auth: Auth = data(&self.data)?;
+                not_negative(auth.after_event_seq)?;
+                Request::Auth(auth)
+            }
             "mission:join" => {
                 let place = place()?;
+                not_negative(place.after_seq)?;
                 Request::Join { room: mission(&place), after: place.after_seq }
             }
             "mission:leave" => Request::Leave(mission(&place()?)),
@@ -263,6 +275,8 @@ mod tests {
             r#"{"event":"mission:join","data":{"missionId":7}}"#,
             r#"{"event":"mission:join","data":{"missionId":"x"}}"#,
             r#"{"event":"auth","data":{"token":"x","admin":true}}"#,
+            r#"{"event":"auth","data":{"token":"x","afterEventSeq":-1}}"#,
+            r#"{"event":"mission:join","data":{"missionId":"0199f2d4-0000-7000-8000-000000000000","afterSeq":-9223372036854775808}}"#,
             r#"{"event":"auth","data":{"token":"x"},"extra":1}"#,
         ] {
             assert!(request(bad).is_err(), "{bad}");

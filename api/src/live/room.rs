@@ -117,7 +117,7 @@ impl Room {
             Some(after) if after < cursor => after,
             _ => return Ok((cursor, Vec::new())),
         };
-        if cursor - after > MOST_REFILL {
+        if cursor.saturating_sub(after) > MOST_REFILL {
             let resync = serde_json::json!({ "event": "resync", "data": { "after": after, "head": cursor } });
             return Ok((cursor, vec![resync.to_string().into()]));
         }
@@ -155,6 +155,15 @@ impl Room {
         let frame: Arc<str> = delivery.frame.as_str().into();
         for member in self.members.values().filter(|member| !delivery.except.contains(&member.user)) {
             send(member, frame.clone());
+        }
+    }
+}
+
+/// However a room ends, nobody is left deaf in it.
+impl Drop for Room {
+    fn drop(&mut self) {
+        for member in self.members.values() {
+            member.cut.cut(TRY_AGAIN);
         }
     }
 }

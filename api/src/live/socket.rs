@@ -41,7 +41,7 @@ const MOST_FAULTS: u32 = 100;
 
 const UNAUTHENTICATED: u16 = 4401;
 const RESTART: u16 = 1012;
-const TOO_BIG: u16 = 1009;
+const FRAME_TOO_BIG: Close = Close(1009, "frame larger than 16 KiB");
 const ABUSE: u16 = 1008;
 const AWAY: u16 = 1001;
 
@@ -52,8 +52,9 @@ pub fn upgrade(request: &HttpRequest, socket: WebSocket, app: Data<&App>) -> Res
         _ => sub_protocol_token(request).map(|token| app.tokens.verify_access(&token, app.clock.now())),
     };
     let config = WebSocketConfig::default()
-        .max_message_size(Some(LARGEST_FRAME))
-        .max_frame_size(Some(LARGEST_FRAME))
+        // Beyond this the stream cannot be read on, not even to close it in order; the protocol's own bound is `take`'s.
+        .max_message_size(Some(4 * LARGEST_FRAME))
+        .max_frame_size(Some(4 * LARGEST_FRAME))
         // The defaults reserve 256 KiB for each socket.
         .read_buffer_size(4 * 1024)
         .write_buffer_size(4 * 1024)
@@ -118,7 +119,13 @@ impl Socket {
             hub.leave(*channel, self.member.connection).await;
         }
         let close = Message::Close(Some((CloseCode::from(code), reason.to_owned())));
-        let _ = tokio::time::timeout(Duration::from_secs(1), self.out.sink.send(close)).await;
+        let farewell = async {
+            self.out.sink.send(close).await?;
+            // What is still unread would turn our close into a reset, and the reason would be lost.
+            while let Some(Ok(_)) = self.incoming.next().await {}
+            Ok::<(), std::io::Error>(())
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(1), farewell).await;
     }
 
     async fn run(&mut self, bearer: Bearer, stop: CancellationToken) -> Served<std::convert::Infallible> {
@@ -180,13 +187,14 @@ impl Socket {
             None => return Err(Close(AWAY, "gone")),
             Some(Ok(Message::Close(_))) => return Err(Close(1000, "bye")),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(()),
+            Some(Ok(Message::Text(text))) if text.len() > LARGEST_FRAME => return Err(FRAME_TOO_BIG),
             Some(Ok(Message::Text(text))) => text,
             Some(Ok(Message::Binary(_))) => return self.complain(&Fault::not_text(), None).await,
             // tungstenite says "Space limit exceeded" for a frame beyond the bound.
             Some(Err(error))
                 if error.to_string().contains("limit") || error.to_string().contains("too long") =>
             {
-                return Err(Close(TOO_BIG, "frame larger than 16 KiB"));
+                return Err(FRAME_TOO_BIG);
             }
             Some(Err(_)) => return Err(Close(AWAY, "gone")),
         };
