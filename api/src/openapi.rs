@@ -3,7 +3,7 @@
 use poem::endpoint::make_sync;
 use poem::web::Html;
 use poem::{IntoResponse, Route};
-use poem_openapi::{LicenseObject, OpenApiService};
+use poem_openapi::OpenApiService;
 use serde_json::{Value, json};
 
 use crate::{admin, auth, conversations, invitations, missions, people};
@@ -28,7 +28,7 @@ pub fn service() -> OpenApiService<Apis, ()> {
     );
     OpenApiService::new(apis, "SocioPulse", env!("CARGO_PKG_VERSION"))
         .description(DESCRIPTION)
-        .license(LicenseObject::new("MIT OR Apache-2.0").identifier("MIT OR Apache-2.0"))
+        .license("MIT OR Apache-2.0")
         .server("/")
 }
 
