@@ -82,17 +82,20 @@ create table assignments (
 );
 create unique index assignments_once on assignments (mission_id, talent_id) where status in ('ASSIGNED', 'IN_PROGRESS', 'COMPLETED');
 
--- Great-circle distance on a sphere of radius 6,371 km. One expression, so the planner inlines it.
+-- Great-circle distance on a sphere of radius 6,371 km. One expression, so the planner inlines it; not declared strict,
+-- which would forbid that (least() is not). Without coordinates the answer is half the globe, beyond every radius.
 create function haversine_km(lat1 float8, lon1 float8, lat2 float8, lon2 float8) returns float8
-    language sql immutable strict parallel safe
+    language sql immutable parallel safe
     return 12742.0 * asin(sqrt(least(1.0,
         power(sin(radians(lat2 - lat1) / 2), 2)
         + cos(radians(lat1)) * cos(radians(lat2)) * power(sin(radians(lon2 - lon1) / 2), 2))));
 
 -- Participants of a mission: its poster, the members of its establishment, and those who are (or were, to the end)
 -- assigned. Invitees and applicants are not. Asked inside the statements that it guards, never before them.
+-- In PL/pgSQL, whose statements keep their plan: a SQL function with EXISTS cannot be inlined and is planned at each call.
 create function is_mission_participant(mission uuid, person uuid) returns boolean
-    language sql stable parallel safe
+    language plpgsql stable parallel safe as $$
+begin
     return exists (
         select from missions m
          where m.id = mission
@@ -102,3 +105,5 @@ create function is_mission_participant(mission uuid, person uuid) returns boolea
                 or exists (select from assignments a
                             where a.mission_id = m.id and a.talent_id = person
                               and a.status in ('ASSIGNED', 'IN_PROGRESS', 'COMPLETED'))));
+end
+$$;

@@ -69,11 +69,8 @@ pub async fn measure(bench: &Bench, place: &Place) -> Outcome<Table> {
     }
     api.end().await?;
     let (least, most) = (winners.iter().min().unwrap_or(&0), winners.iter().max().unwrap_or(&0));
-    table.row(
-        "winners of each race",
-        format!("{least} to {most}"),
-        format!("{refused} refused (409), {others} other answers"),
-    );
+    let each = if least == most { least.to_string() } else { format!("{least} to {most}") };
+    table.row("winners of each race", each, format!("{refused} refused (409), {others} other answers"));
     table.row("answer to each", percentiles(&mut times, &[50, 99]), "");
     Ok(table)
 }

@@ -5,12 +5,11 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
+use crate::proc::{Stat, machine, stat, stats};
 use crate::servers::Servers;
 
 /// Parts of the platform that run in this process, as their threads are called. All other threads are the load generator.
 const PARTS: [&str; 3] = ["caller", "api", "worker"];
-/// Unit of utime and stime in `/proc`, whatever the kernel's own tick is.
-const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Finds the processes to watch; those of a server on another machine are not there to be seen.
 #[derive(Clone, Copy, Debug)]
@@ -96,9 +95,13 @@ impl Usage {
         let ms = |seconds: f64| seconds * 1000.0 / count;
         let sum = ms(self.parts.values().sum());
         let digits = if sum < 10.0 { 3 } else { 1 };
-        let parts: Vec<_> = self.parts.iter().filter(|(_, seconds)| **seconds > 0.0).collect();
-        let parts: Vec<_> =
-            parts.iter().map(|(name, seconds)| format!("{name} {:.digits$}", ms(**seconds))).collect();
+        let parts: Vec<_> = self
+            .parts
+            .iter()
+            .map(|(name, seconds)| (name, format!("{:.digits$}", ms(*seconds))))
+            .filter(|(_, figure)| figure.contains(|digit| ('1'..='9').contains(&digit)))
+            .map(|(name, figure)| format!("{name} {figure}"))
+            .collect();
         let mut text = format!("CPU {sum:.digits$} ms/{unit}: {}", parts.join(" + "));
         if self.load > 0.01 {
             text += &format!(" (load generator {:.digits$})", ms(self.load));
@@ -111,45 +114,4 @@ impl Usage {
         let share = self.others / self.took.as_secs_f64();
         if share > 0.1 { format!(" [others: {share:.1} cores]") } else { String::new() }
     }
-}
-
-struct Stat {
-    id: u32,
-    name: String,
-    parent: u32,
-    own: f64,
-    ended_children: f64,
-}
-
-fn stat(path: &str) -> Option<Stat> {
-    let text = fs::read_to_string(path).ok()?;
-    // The name is in parentheses and may contain anything.
-    let (head, tail) = text.rsplit_once(')')?;
-    let (id, name) = head.split_once(" (")?;
-    let fields: Vec<&str> = tail.split_ascii_whitespace().collect();
-    let ticks = |n: usize| fields.get(n).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
-    Some(Stat {
-        id: id.parse().ok()?,
-        name: name.to_owned(),
-        parent: fields.get(1)?.parse().ok()?,
-        own: (ticks(11) + ticks(12)) / TICKS_PER_SECOND,
-        ended_children: (ticks(13) + ticks(14)) / TICKS_PER_SECOND,
-    })
-}
-
-fn stats(directory: &str) -> impl Iterator<Item = Stat> {
-    fs::read_dir(directory)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| stat(&format!("{}/stat", entry.path().display())))
-}
-
-/// Everything but idle and waiting for the disk.
-fn machine() -> f64 {
-    let text = fs::read_to_string("/proc/stat").unwrap_or_default();
-    let ticks = text.lines().next().unwrap_or_default().split_ascii_whitespace().skip(1).take(7).enumerate();
-    let busy =
-        ticks.filter(|(place, _)| !matches!(place, 3 | 4)).filter_map(|(_, ticks)| ticks.parse::<f64>().ok());
-    busy.sum::<f64>() / TICKS_PER_SECOND
 }

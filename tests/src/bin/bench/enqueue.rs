@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use domain::Db;
 use jobs::ledger::{self, NewJob};
 
-use crate::platform::Process;
 use crate::probes::{self, DoNothing};
+use crate::process::Process;
 use crate::report::{Table, rate};
 use crate::servers::Place;
 use crate::{Bench, Outcome};

@@ -14,6 +14,8 @@ mod matching;
 mod missions;
 mod platform;
 mod probes;
+mod proc;
+mod process;
 mod report;
 mod requests;
 mod rooms;
@@ -22,12 +24,15 @@ mod start;
 mod talents;
 mod top3;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
 use cpu::Meter;
 use report::Table;
 use servers::{Place, Servers};
+
+/// For one figure; many times what it takes.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -102,9 +107,9 @@ async fn main() -> Outcome {
         }
         let name = figure.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
         let place = bench.servers.place(&name).await?;
-        let measured = bench.measure(*figure, &place).await;
+        let measured = tokio::time::timeout(PATIENCE, bench.measure(*figure, &place)).await;
         bench.servers.remove(place).await?;
-        measured?.print();
+        measured.map_err(|_| format!("{name} does not end"))??.print();
     }
     println!("\nall of it: {:.0} s; {}", began.elapsed().as_secs_f64(), machine::load());
     Ok(())

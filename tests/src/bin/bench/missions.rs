@@ -10,6 +10,7 @@ use jobs::{SendMail, effects, queues};
 use workers::engine::{self, Run};
 use workers::mailer::Mailer;
 
+use crate::process::Serving;
 use crate::report::{Table, rate, thousands};
 use crate::servers::Place;
 use crate::talents::{self, WORDS};
@@ -94,9 +95,9 @@ async fn post(db: Db, clients: Arc<Vec<UserId>>, numbers: impl Iterator<Item = u
 }
 
 /// The worker as it comes, but for its mails.
-fn worker(place: &Place) -> Outcome<platform::Serving> {
+fn worker(place: &Place) -> Outcome<Serving> {
     let place = place.clone();
-    platform::serve("worker", move |stop| async move {
+    Serving::start("worker", move |stop| async move {
         let db = place.db().map_err(std::io::Error::other)?;
         let mailer = Arc::new(Mailer::new(&workers::config::MailConfig::folder(place.mails()))?);
         let app = workers::App { db: db.clone(), clock: Clock::default(), mailer };

@@ -1,8 +1,6 @@
-//! The platform's processes inside this one, each on threads of its own name, and people to use it.
+//! The platform, and people to use it.
 
-use std::future::Future;
 use std::io;
-use std::time::Duration;
 
 use clap::Parser;
 use domain::ids::UserId;
@@ -11,58 +9,13 @@ use domain::{Clock, Db, sessions, users};
 use poem::listener::{Acceptor, Listener, TcpListener};
 use serde_json::json;
 use tests::Client;
-use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 use crate::Outcome;
+use crate::process::Serving;
 use crate::servers::Place;
 
 const SECRET: &str = "bench-bench-bench-bench-bench-bench";
-
-/// A runtime with as many threads as a process of its own would have; the meter knows them by name.
-#[derive(Debug)]
-pub struct Process {
-    runtime: Runtime,
-    stop: CancellationToken,
-}
-
-impl Process {
-    pub fn start(name: &'static str) -> io::Result<Self> {
-        let runtime = Builder::new_multi_thread().enable_all().thread_name(name).build()?;
-        Ok(Self { runtime, stop: CancellationToken::new() })
-    }
-
-    pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
-        self.runtime.spawn(work)
-    }
-
-    pub fn stopping(&self) -> CancellationToken {
-        self.stop.clone()
-    }
-
-    /// Ends it and all its threads.
-    pub async fn end<T>(self, serving: JoinHandle<io::Result<T>>) -> Outcome {
-        self.stop.cancel();
-        serving.await??;
-        let gone = move || self.runtime.shutdown_timeout(Duration::from_secs(5));
-        Ok(tokio::task::spawn_blocking(gone).await?)
-    }
-}
-
-/// A served part of the platform.
-#[derive(Debug)]
-pub struct Serving {
-    process: Process,
-    task: JoinHandle<io::Result<()>>,
-}
-
-impl Serving {
-    pub async fn end(self) -> Outcome {
-        self.process.end(self.task).await
-    }
-}
 
 /// One API without rate limits; returns its base URL as well.
 pub async fn api(place: &Place) -> Outcome<(Serving, String)> {
@@ -79,18 +32,16 @@ pub async fn api(place: &Place) -> Outcome<(Serving, String)> {
         "--rate-limit",
         "off",
     ])?;
-    let process = Process::start("api")?;
     let (ready, port) = oneshot::channel();
-    let stop = process.stopping();
-    let task = process.spawn(async move {
+    let serving = Serving::start("api", move |stop| async move {
         let app = api::App::new(&config, Clock::default())?;
         let acceptor = TcpListener::bind(("127.0.0.1", 0)).into_acceptor().await?;
         let address = acceptor.local_addr().first().and_then(|address| address.as_socket_addr().copied());
         let _ = ready.send(address.ok_or_else(|| io::Error::other("no address"))?.port());
         api::serve(acceptor, app, stop).await
-    });
+    })?;
     let base = format!("http://127.0.0.1:{}", port.await?);
-    Ok((Serving { process, task }, base))
+    Ok((serving, base))
 }
 
 /// A worker as it comes, with mails into a folder.
@@ -107,20 +58,7 @@ pub fn worker(place: &Place) -> Outcome<Serving> {
         "--mail-dir",
         mails.to_str().ok_or("the temporary folder has a strange name")?,
     ])?;
-    serve("worker", move |stop| workers::run(config, Clock::default(), stop))
-}
-
-pub fn serve<R>(
-    name: &'static str,
-    run: impl FnOnce(CancellationToken) -> R + Send + 'static,
-) -> Outcome<Serving>
-where
-    R: Future<Output = io::Result<()>> + Send + 'static,
-{
-    let process = Process::start(name)?;
-    let stop = process.stopping();
-    let task = process.spawn(async move { run(stop).await });
-    Ok(Serving { process, task })
+    Serving::start("worker", move |stop| workers::run(config, Clock::default(), stop))
 }
 
 /// A verified account with a session, without the cost of a password.

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use workers::engine::{self, Handlers, JobResult, Run};
 
 use crate::Outcome;
-use crate::platform::{self, Serving};
+use crate::process::Serving;
 use crate::servers::Place;
 
 pub const QUEUE: Queue = Queue::new("bench");
@@ -67,7 +67,7 @@ async fn insert_row(_: InsertRow, run: Run<Starts>) -> JobResult {
 /// A worker for the probes.
 pub fn worker(place: &Place, slots: usize, starts: Starts) -> Outcome<Serving> {
     let place = place.clone();
-    platform::serve("worker", move |stop| async move {
+    Serving::start("worker", move |stop| async move {
         let db = place.db().map_err(std::io::Error::other)?;
         let config = engine::Config {
             database_url: place.database_url,
