@@ -61,6 +61,8 @@ pub fn pool(url: &str, max_connections: u32, settings: &[(&str, &str)]) -> Resul
     let options = PgConnectOptions::from_str(url)?.options(settings.iter().copied());
     Ok(PgPoolOptions::new()
         .max_connections(max_connections)
+        // A new connection costs tens of milliseconds: the first requests should not pay for it.
+        .min_connections(max_connections.min(4))
         .acquire_timeout(Duration::from_secs(3))
         // A ping before each use would cost a round trip per request; a dead connection fails once and is replaced.
         .test_before_acquire(false)
