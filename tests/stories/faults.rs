@@ -85,15 +85,30 @@ async fn a_worker_killed_in_the_middle_of_a_match() {
 
 #[tokio::test]
 async fn redis_flushed_between_enqueue_and_fetch() {
+    let redis = PrivateRedis::start(None).await;
     let (mut world, client) = with_three_nurses().await;
+    world.redis_url = redis.url();
+    world.base = world.start_api(&[]).await;
+    let client = client.at(&world.base);
     let mut socket = client.socket().await;
     client.post(MISSIONS, mission()).await.expect(201);
-    // Dispatched and pushed, then wiped. (By prefix: other tests share this server.)
-    let tickets = {
-        let mut conn = world.pool.acquire().await.unwrap();
-        jobs::ledger::choose(&mut conn, jobs::queues::CRITICAL, [333; 3], time::Duration::ZERO).await.unwrap()
-    };
-    assert_eq!(tickets.len(), 1);
+    // Dispatched, pushed, and wiped before anybody fetched.
+    let mut conn = world.pool.acquire().await.unwrap();
+    let tickets = jobs::ledger::choose(&mut conn, jobs::queues::CRITICAL, [333; 3], time::Duration::ZERO)
+        .await
+        .unwrap();
+    let [ticket] = &tickets[..] else { panic!("one job: {tickets:?}") };
+    let mut connection = domain::bus::connect(&redis.url()).unwrap();
+    let list = format!("{}:queue:critical:high:active", world.prefix);
+    redis::cmd("RPUSH")
+        .arg(list)
+        .arg(ticket.id.0.simple().to_string())
+        .exec_async(&mut connection)
+        .await
+        .unwrap();
+    redis::cmd("FLUSHALL").exec_async(&mut connection).await.unwrap();
+    drop(conn);
+
     world.start_worker();
     let matched = socket.next("mission:matched").await;
     assert_matched_once(&world, &matched).await;
