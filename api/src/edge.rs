@@ -1,4 +1,4 @@
-//! What every request passes, in this order: id and trace, origin, operation, strict query, budgets, body bound; and what
+//! What every request passes, in this order: id and trace, origin, operation, body bound, strict query, budgets; and what
 //! every answer carries.
 
 use std::net::IpAddr;
