@@ -1,5 +1,7 @@
 //! Invitations, from the talent's side.
 
+use std::collections::HashMap;
+
 use domain::ids::InvitationId;
 use domain::invitations::{self, Accepted, Assignment, Invitation};
 use domain::missions::{self, Sight};
@@ -89,11 +91,15 @@ impl InvitationsApi {
         let page = wire::page(cursor.0.as_ref(), limit.0)?;
         let mut conn = app.db.conn().await?;
         let (invitations, next) = invitations::list_for(&mut conn, caller.0.user, page).await?;
-        let mut items = Vec::with_capacity(invitations.len());
-        for invitation in invitations {
-            let mission = missions::get(&mut conn, invitation.mission_id).await?;
-            items.push(view(invitation, MissionView::of(mission, Sight::Public)));
-        }
+        let ids: Vec<_> = invitations.iter().map(|invitation| invitation.mission_id).collect();
+        let missions = missions::list_by_id(&mut conn, &ids).await?;
+        let mut missions: HashMap<_, _> = missions.into_iter().map(|mission| (mission.id, mission)).collect();
+        // One invitation per mission and talent, so each mission is taken out once.
+        let items = invitations
+            .into_iter()
+            .filter_map(|invitation| Some((missions.remove(&invitation.mission_id)?, invitation)))
+            .map(|(mission, invitation)| view(invitation, MissionView::of(mission, Sight::Public)))
+            .collect();
         Ok(Json(InvitationPage { items, next_cursor: wire::next(next) }))
     }
 

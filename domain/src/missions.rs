@@ -221,6 +221,12 @@ pub async fn find(conn: &mut PgConnection, id: MissionId) -> Result<Option<Missi
     Ok(select_missions!("where id = $1", id.0).fetch_optional(conn).await?)
 }
 
+/// The missions of these ids, in no order.
+pub async fn list_by_id(conn: &mut PgConnection, ids: &[MissionId]) -> Result<Vec<Mission>> {
+    let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    Ok(select_missions!("where id = any($1)", &ids).fetch_all(conn).await?)
+}
+
 /// How much of a mission someone may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sight {
