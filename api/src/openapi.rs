@@ -6,7 +6,7 @@ use poem::{IntoResponse, Route};
 use poem_openapi::OpenApiService;
 use serde_json::{Value, json};
 
-use crate::{admin, auth, conversations, invitations, missions, people, queues};
+use crate::{admin, auth, conversations, invitations, missions, notifications, people, queues};
 
 type Apis = (
     auth::AuthApi,
@@ -14,6 +14,7 @@ type Apis = (
     missions::MissionsApi,
     invitations::InvitationsApi,
     conversations::ConversationsApi,
+    notifications::NotificationsApi,
     admin::AdminApi,
     queues::QueuesApi,
 );
@@ -25,6 +26,7 @@ pub fn service() -> OpenApiService<Apis, ()> {
         missions::MissionsApi,
         invitations::InvitationsApi,
         conversations::ConversationsApi,
+        notifications::NotificationsApi,
         admin::AdminApi,
         queues::QueuesApi,
     );
