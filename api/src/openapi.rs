@@ -6,12 +6,17 @@ use poem::{IntoResponse, Route};
 use poem_openapi::OpenApiService;
 use serde_json::{Value, json};
 
-use crate::{admin, auth, conversations, invitations, missions, people, queues};
+use crate::{
+    admin, auth, availability, conversations, exclusions, explanation, invitations, missions, people, queues,
+};
 
 type Apis = (
     auth::AuthApi,
     people::PeopleApi,
     missions::MissionsApi,
+    availability::AvailabilityApi,
+    exclusions::ExclusionsApi,
+    explanation::ExplanationApi,
     invitations::InvitationsApi,
     conversations::ConversationsApi,
     admin::AdminApi,
@@ -23,6 +28,9 @@ pub fn service() -> OpenApiService<Apis, ()> {
         auth::AuthApi,
         people::PeopleApi,
         missions::MissionsApi,
+        availability::AvailabilityApi,
+        exclusions::ExclusionsApi,
+        explanation::ExplanationApi,
         invitations::InvitationsApi,
         conversations::ConversationsApi,
         admin::AdminApi,

@@ -24,6 +24,7 @@ pub async fn run(job: MatchMission, run: Run<App>) -> JobResult {
     let talents: Vec<_> = found.iter().map(|talent| talent.talent_id).collect();
     let invited = invitations::insert(&mut tx, mission.id, &talents, 1, now).await?;
     let matches = matching::store(&mut tx, &mission, &found).await?;
+    matching::explanation::record(&mut tx, &mission, 1, &found, now).await?;
     let state = if found.is_empty() { MatchingState::None } else { MatchingState::Matched };
     missions::set_matching(&mut tx, mission.id, state).await?;
 

@@ -39,7 +39,7 @@ pub struct CandidateSearch {
 }
 
 /// The explained ranking for the client's screen: 35 % specialties, 25 % rating, 25 % closeness, 15 % experience. Unlike
-/// the six steps it also lists talents who are taken at that time, and says so.
+/// the six steps it also lists talents who cannot come at that time, and says so; but nobody whom the client has excluded.
 pub async fn list_candidates(
     conn: &mut PgConnection,
     mission: &Mission,
@@ -55,11 +55,15 @@ pub async fn list_candidates(
                   distance_km as "distance_km!", found.average_rating, found.total_missions, compliant,
                   not exists (select from assignments a
                                where a.talent_id = found.talent_id and a.status in ('ASSIGNED', 'IN_PROGRESS')
-                                 and a.period && tstzrange($13, $14)) as "available!",
+                                 and a.period && tstzrange($13, $14))
+                      and is_available(found.talent_id, $13, $14)
+                      and working_time_breach(found.talent_id, $13, $14) is null as "available!",
                   specialty_part as "specialty_part!", rating_part as "rating_part!", closeness_part as "closeness_part!",
                   experience_part as "experience_part!",
-                  (specialty_part * $15 + rating_part * $16 + closeness_part * $17 + experience_part * $18) / 100 as "total!"
-             from (select t.talent_id, t.average_rating, t.total_missions, t.compliant, distance_km,
+                  total as "total!"
+             from (select parts.*,
+                          (specialty_part * $15 + rating_part * $16 + closeness_part * $17 + experience_part * $18) / 100 as total
+                     from (select t.talent_id, t.average_rating, t.total_missions, t.compliant, distance_km,
                           case when cardinality($9::text[]) = 0 then 100.0
                                else 100.0 * (select count(*) from profiles own, unnest(own.specialties) as tags (tag)
                                               where own.user_id = t.talent_id and tags.tag = any ($9))
@@ -73,9 +77,12 @@ pub async fn list_candidates(
                       and t.latitude between $5 and $6 and t.longitude between $7 and $8 and distance_km <= $4
                       and t.marketplace_visible and t.talent_id <> $10
                       and (t.can_do_night_shift or not $11) and (t.has_driver_license or not $12)
-                      and (t.compliant or not $20)) as found
+                      and (t.compliant or not $20)) as parts
+                    order by total desc, talent_id
+                   offset 0) as found -- keeps the list of the excluded from being asked for everybody
              join profiles p on p.user_id = found.talent_id
-            order by 14 desc, found.talent_id
+            where not is_excluded(found.talent_id, $10, $22)
+            order by total desc, found.talent_id
             limit $21"#,
         mission.profession_id,
         point.latitude,
@@ -98,6 +105,7 @@ pub async fn list_candidates(
         FULL_EXPERIENCE,
         mission.requires_diploma,
         search.limit,
+        mission.establishment_id.map(|site| site.0),
     )
     .fetch_all(conn)
     .await?;

@@ -4,11 +4,14 @@
 //! data gives the same list. The order is total: score, rating, distance, missions, id.
 
 mod candidates;
+pub mod explanation;
 mod rank;
+mod rematch;
 mod stored;
 
 pub use candidates::{Candidate, CandidateSearch, FULL_EXPERIENCE, WEIGHTS, list_candidates};
 pub use rank::{Match, Whom, rank, score};
+pub use rematch::reopen;
 pub use stored::{MatchedTalent, list_stored, store};
 
 pub const TOP: i64 = 3;
