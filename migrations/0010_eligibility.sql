@@ -65,13 +65,6 @@ begin
 end
 $$;
 
--- Working time †. The figures of the Code du travail, here and nowhere else.
-create function working_time_limits(out daily_rest interval, out daily_hours interval, out weekly_hours interval)
-    language sql immutable parallel safe
-    return (interval '11 hours',  -- L3131-1: eleven consecutive hours of rest a day
-            interval '12 hours',  -- L3121-18: ten hours a day, twelve by agreement (L3121-19), usual in care
-            interval '48 hours'); -- L3121-20: hours of one week
-
 alter table assignments
     -- A manager's reason to go beyond the working-time guard, and who it was.
     add column if not exists override_reason text,
@@ -89,7 +82,10 @@ create index assignments_talent_time on assignments (talent_id, upper(period), l
 create function working_time_breach(talent uuid, starts timestamptz, ends timestamptz, except_assignment uuid default null)
     returns text language plpgsql stable parallel safe cost 500 as $$
 declare
-    most      record;
+    -- Working time †: the figures of the Code du travail, here and nowhere else.
+    daily_rest   constant interval := '11 hours'; -- L3131-1: eleven consecutive hours of rest a day
+    daily_hours  constant interval := '12 hours'; -- L3121-18: ten hours a day; twelve by agreement (L3121-19), usual in care
+    weekly_hours constant interval := '48 hours'; -- L3121-20: hours of one week
     first_day timestamp := date_trunc('day', starts at time zone 'Europe/Paris');
     last_day  timestamp := date_trunc('day', (ends - interval '1 microsecond') at time zone 'Europe/Paris');
     monday    timestamp := date_trunc('week', starts at time zone 'Europe/Paris');
@@ -106,14 +102,13 @@ begin
        and upper(a.period) > least(starts - interval '1 day', monday at time zone 'Europe/Paris')
        and lower(a.period) < greatest(ends + interval '1 day', sunday at time zone 'Europe/Paris')
        and a.id is distinct from except_assignment;
-    most := working_time_limits();
-    if work is null and ends - starts <= most.daily_hours then
+    if work is null and ends - starts <= daily_hours then
         return null;
     end if;
 
     -- Nothing further than a day away matters: a chain that reaches there is too long already.
     for shift in select unnest(work) loop
-        if lower(shift) >= ended and lower(shift) - ended < most.daily_rest then
+        if lower(shift) >= ended and lower(shift) - ended < daily_rest then
             ended := greatest(ended, upper(shift));
         elsif lower(shift) < ended and upper(shift) > began then
             began := least(began, lower(shift));
@@ -121,11 +116,11 @@ begin
         end if;
     end loop;
     for shift in select * from unnest(work) as shifts (shift) order by upper(shifts.shift) desc loop
-        if upper(shift) <= began and began - upper(shift) < most.daily_rest then
+        if upper(shift) <= began and began - upper(shift) < daily_rest then
             began := lower(shift);
         end if;
     end loop;
-    if ended - began > interval '24 hours' - most.daily_rest then
+    if ended - began > interval '24 hours' - daily_rest then
         return 'DAILY_REST';
     end if;
 
@@ -138,7 +133,7 @@ begin
            lateral (select tstzrange(first at time zone 'Europe/Paris', (first + span) at time zone 'Europe/Paris') as inside) as bounds
      where (select sum(upper(s.shift * inside) - lower(s.shift * inside))
               from unnest(work) as s (shift) where s.shift && inside)
-           > case when span = interval '1 day' then most.daily_hours else most.weekly_hours end
+           > case when span = interval '1 day' then daily_hours else weekly_hours end
      order by span desc
      limit 1;
     return broken;

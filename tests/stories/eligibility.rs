@@ -295,7 +295,7 @@ async fn a_changed_talent_is_matched_with_missions_that_were_open_already() {
     assert_eq!(pending(&last).await.len(), 1);
 
     // Delivered again, the handler finds nothing to do.
-    sqlx::query("update jobs set state = 'waiting', attempt = 0 where kind = 'rematch-open'")
+    sqlx::query("update jobs set state = 'waiting', attempt = 0 where id in (select max(id::text)::uuid from jobs where kind = 'rematch-open' group by debounce_key)")
         .execute(&world.pool)
         .await
         .unwrap();

@@ -216,7 +216,7 @@ impl Explanation {
                 true => format!("at most {} km", mission.radius_km),
                 false => "the mission has no place yet".into(),
             },
-            talent.distance_km.map_or("unknown".into(), |km| format!("{} km", one_decimal(km))),
+            talent.distance_km.map_or("unknown".into(), |km| format!("{km:.1} km")),
             say(
                 "Look for missions nearer to your address, or keep it up to date",
                 "Extend the mission's radius",
