@@ -2,6 +2,7 @@
 
 use domain::ids::UserId;
 use domain::users;
+use jobs::effects;
 use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
@@ -63,6 +64,9 @@ impl AdminApi {
     ) -> ApiResult<Json<AccountView>> {
         let mut tx = app.db.begin().await?;
         let user = users::validate(&mut tx, UserId(id.0)).await?;
+        if user.role == domain::users::Role::Talent {
+            effects::talent_changed(&mut tx, user.id, app.clock.now()).await?;
+        }
         tx.commit().await?;
         Ok(Json(user.into()))
     }
@@ -78,6 +82,7 @@ impl AdminApi {
     ) -> ApiResult<Json<AccountView>> {
         let mut tx = app.db.begin().await?;
         let user = users::set_compliance(&mut tx, UserId(id.0), body.0.status.into()).await?;
+        effects::talent_changed(&mut tx, user.id, app.clock.now()).await?;
         tx.commit().await?;
         Ok(Json(user.into()))
     }

@@ -2,9 +2,12 @@
 
 pub mod admin;
 pub mod auth;
+pub mod availability;
 pub mod config;
 pub mod conversations;
 pub mod error;
+pub mod exclusions;
+pub mod explanation;
 pub mod guard;
 pub mod health;
 pub mod invitations;

@@ -6,31 +6,32 @@ use poem::{IntoResponse, Route};
 use poem_openapi::OpenApiService;
 use serde_json::{Value, json};
 
-use crate::{admin, auth, conversations, invitations, missions, notifications, people, queues};
+macro_rules! apis {
+    ($($api:path),+ $(,)?) => {
+        type Apis = ($($api,)+);
 
-type Apis = (
-    auth::AuthApi,
-    people::PeopleApi,
-    missions::MissionsApi,
-    invitations::InvitationsApi,
-    conversations::ConversationsApi,
-    notifications::NotificationsApi,
-    admin::AdminApi,
-    queues::QueuesApi,
-);
+        fn apis() -> Apis {
+            ($($api,)+)
+        }
+    };
+}
+
+apis! {
+    crate::auth::AuthApi,
+    crate::people::PeopleApi,
+    crate::missions::MissionsApi,
+    crate::availability::AvailabilityApi,
+    crate::exclusions::ExclusionsApi,
+    crate::explanation::ExplanationApi,
+    crate::invitations::InvitationsApi,
+    crate::conversations::ConversationsApi,
+    crate::notifications::NotificationsApi,
+    crate::admin::AdminApi,
+    crate::queues::QueuesApi,
+}
 
 pub fn service() -> OpenApiService<Apis, ()> {
-    let apis = (
-        auth::AuthApi,
-        people::PeopleApi,
-        missions::MissionsApi,
-        invitations::InvitationsApi,
-        conversations::ConversationsApi,
-        notifications::NotificationsApi,
-        admin::AdminApi,
-        queues::QueuesApi,
-    );
-    OpenApiService::new(apis, "SocioPulse", env!("CARGO_PKG_VERSION"))
+    OpenApiService::new(apis(), "SocioPulse", env!("CARGO_PKG_VERSION"))
         .description(DESCRIPTION)
         .license("MIT OR Apache-2.0")
         .server("/")

@@ -5,6 +5,7 @@ use domain::ids::UserId;
 use domain::professions;
 use domain::profiles::{self, Diploma, Profile, ProfilePatch};
 use domain::users;
+use jobs::effects;
 use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
@@ -364,7 +365,11 @@ impl PeopleApi {
             is_video_enabled: change.is_video_enabled,
             is_marketplace_visible: change.is_marketplace_visible,
         };
+        let concerns_matching = patch.concerns_matching();
         let profile = profiles::update(&mut tx, caller.0.user, patch).await?;
+        if concerns_matching {
+            effects::talent_changed(&mut tx, caller.0.user, app.clock.now()).await?;
+        }
         tx.commit().await?;
         Ok(Json(profile.into()))
     }

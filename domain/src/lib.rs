@@ -4,11 +4,13 @@
 //! whoever began it does. Where the database can decide, the statement decides: conditional `UPDATE`, `ON CONFLICT`,
 //! a named constraint.
 
+pub mod availability;
 pub mod bus;
 pub mod clock;
 pub mod db;
 pub mod error;
 pub mod establishments;
+pub mod exclusions;
 pub mod geo;
 pub mod ids;
 pub mod invitations;
@@ -26,6 +28,7 @@ pub mod sessions;
 pub mod specialties;
 pub mod trace;
 pub mod users;
+pub mod working_time;
 
 pub use bus::Bus;
 pub use clock::Clock;

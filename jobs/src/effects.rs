@@ -1,16 +1,16 @@
 //! What an event sets off, in one file. Domain functions return an outcome; endpoints and handlers pass it here.
 
 use domain::error::Result;
-use domain::ids::UserId;
+use domain::ids::{MissionId, UserId};
 use domain::invitations::{Accepted, Invitation};
 use domain::live::{self, MissionInvited, MissionUpdated, Telling};
 use domain::missions::{MatchingState, Posted};
 use domain::notifications::{self, NewNotification, NotificationType};
 use domain::{Tx, messages};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::ledger::{self, NewJob};
-use crate::{Mail, MatchMission, Notify, SendMail};
+use crate::{Mail, MatchMission, Notify, RematchOpen, SendMail};
 
 /// A mission was posted: match it, once it is known where it is.
 pub async fn posted(tx: &mut Tx, posted: &Posted) -> Result<()> {
@@ -90,4 +90,18 @@ pub async fn notified(tx: &mut Tx, notify: &Notify) -> Result<()> {
 /// A spent refresh token came back and its session is revoked: the owner should know.
 pub async fn refresh_token_reused(tx: &mut Tx, owner: UserId) -> Result<()> {
     ledger::enqueue(tx, [NewJob::of(&SendMail { to: owner, mail: Mail::SecurityAlert })]).await
+}
+
+/// How long a talent may go on changing before open missions are matched again †.
+const SETTLES: Duration = Duration::seconds(60);
+
+/// Profile, compliance or availability of a talent changed: open missions may have a better match now.
+pub async fn talent_changed(tx: &mut Tx, talent: UserId, now: OffsetDateTime) -> Result<()> {
+    ledger::enqueue(tx, [NewJob::of(&RematchOpen { talent_id: talent }).at(now + SETTLES)]).await
+}
+
+/// Missions wait for a match again.
+pub async fn reopened(tx: &mut Tx, missions: &[MissionId]) -> Result<()> {
+    let jobs = missions.iter().map(|mission| NewJob::of(&MatchMission { mission_id: *mission }));
+    ledger::enqueue(tx, jobs).await
 }

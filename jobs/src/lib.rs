@@ -8,6 +8,7 @@ pub mod match_mission;
 pub mod notify;
 pub mod purge;
 pub mod queues;
+pub mod rematch_open;
 pub mod schedule;
 pub mod send_mail;
 
@@ -15,7 +16,9 @@ pub use ledger::{Job, Policy};
 pub use match_mission::MatchMission;
 pub use notify::Notify;
 pub use purge::Purge;
+pub use rematch_open::RematchOpen;
 pub use send_mail::{Mail, SendMail};
 
 /// Every kind of job. `workers::handlers` must know them all; a test compares.
-pub const KINDS: &[Policy] = &[MatchMission::POLICY, Notify::POLICY, Purge::POLICY, SendMail::POLICY];
+pub const KINDS: &[Policy] =
+    &[MatchMission::POLICY, Notify::POLICY, Purge::POLICY, RematchOpen::POLICY, SendMail::POLICY];

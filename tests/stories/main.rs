@@ -4,8 +4,11 @@
 mod world;
 
 mod auth;
+mod availability;
 mod chat;
+mod eligibility;
 mod engine;
+mod explanation;
 mod faults;
 mod matching;
 mod notifications;

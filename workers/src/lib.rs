@@ -7,6 +7,7 @@ pub mod mailer;
 mod match_mission;
 mod notify;
 mod purge;
+mod rematch_open;
 mod send_mail;
 
 use std::io;
@@ -31,7 +32,12 @@ pub struct App {
 
 /// Every kind of job and who runs it.
 pub fn handlers(app: App) -> Handlers<App> {
-    Handlers::new(app).on(match_mission::run).on(notify::run).on(purge::run).on(send_mail::run)
+    Handlers::new(app)
+        .on(match_mission::run)
+        .on(notify::run)
+        .on(purge::run)
+        .on(rematch_open::run)
+        .on(send_mail::run)
 }
 
 /// One worker process, until `stop` is cancelled and what runs has ended.
