@@ -81,7 +81,12 @@ impl Checker<'_> {
     fn times(&mut self, rule: &'static str, found: usize, expected: usize, mission: Uuid, what: &str) {
         if found != expected {
             let harm = if found < expected { Harm::Lost } else { Harm::Doubled };
-            self.report(rule, harm, Some(mission), format!("{what} of mission {mission}: {found}, not {expected}"));
+            self.report(
+                rule,
+                harm,
+                Some(mission),
+                format!("{what} of mission {mission}: {found}, not {expected}"),
+            );
         }
     }
 
@@ -130,11 +135,20 @@ impl Checker<'_> {
             guests.sort_unstable();
             self.times(RULE, guests.len(), talents.len(), mission.id, "invitations");
             if guests != talents || !ranks.keys().copied().eq((1..).take(ranks.len())) {
-                self.wrong(RULE, Some(mission.id), format!("mission {}: matches {ranks:?}, invited {guests:?}", mission.id));
+                self.wrong(
+                    RULE,
+                    Some(mission.id),
+                    format!("mission {}: matches {ranks:?}, invited {guests:?}", mission.id),
+                );
             }
             let state = if ranks.is_empty() { "NONE" } else { "MATCHED" };
             if mission.matching != state {
-                self.report(RULE, Harm::Lost, Some(mission.id), format!("mission {} is {}", mission.id, mission.matching));
+                self.report(
+                    RULE,
+                    Harm::Lost,
+                    Some(mission.id),
+                    format!("mission {} is {}", mission.id, mission.matching),
+                );
             }
             let told = told.get(&(mission.id, mission.client_id)).copied().unwrap_or(0);
             self.times(RULE, told, 1, mission.id, "mission:matched");
@@ -145,7 +159,11 @@ impl Checker<'_> {
     fn consequences(&mut self) {
         const RULE: &str = "a cause has each of its effects once";
         let notified = count(self.rows.notifications.iter().map(|notice| {
-            let cause = if notice.kind == "MISSION_INVITATION" { &notice.data["invitationId"] } else { &notice.data["missionId"] };
+            let cause = if notice.kind == "MISSION_INVITATION" {
+                &notice.data["invitationId"]
+            } else {
+                &notice.data["missionId"]
+            };
             (&*notice.kind, id(cause), notice.user_id)
         }));
         let told = self.rows.feed_events.iter().filter(|event| event.event == "mission:invited");
@@ -155,7 +173,8 @@ impl Checker<'_> {
             let cause = mail.get("invitationId").unwrap_or(&mail["missionId"]);
             (mail["template"].as_str().unwrap_or_default(), id(cause), id(&job.body["job"]["to"]))
         }));
-        let clients: BTreeMap<_, _> = self.rows.missions.iter().map(|mission| (mission.id, mission.client_id)).collect();
+        let clients: BTreeMap<_, _> =
+            self.rows.missions.iter().map(|mission| (mission.id, mission.client_id)).collect();
         for invitation in &self.rows.invitations {
             let (mission, talent) = (invitation.mission_id, invitation.talent_id);
             let notices = notified.get(&("MISSION_INVITATION", invitation.id, talent)).copied().unwrap_or(0);
@@ -184,7 +203,8 @@ impl Checker<'_> {
     fn system_messages(&mut self) {
         const RULE: &str = "a cause has one SYSTEM message";
         let system = || self.rows.messages.iter().filter(|message| message.sender_id.is_none());
-        let posted = count(system().filter(|m| m.content.starts_with("Mission publiée")).map(|m| m.mission_id));
+        let posted =
+            count(system().filter(|m| m.content.starts_with("Mission publiée")).map(|m| m.mission_id));
         let accepted = count(system().filter(|m| m.content.contains("a accepté")).map(|m| m.mission_id));
         let assigned = count(self.rows.assignments.iter().map(|assignment| assignment.mission_id));
         for mission in self.rows.missions.iter().map(|mission| mission.id) {
@@ -201,11 +221,21 @@ impl Checker<'_> {
         for mission in &self.rows.missions {
             let taken = taken.get(&mission.id).copied().unwrap_or(0);
             let full = taken == usize::from(mission.slots.unsigned_abs());
-            if taken != usize::from(mission.filled.unsigned_abs()) || taken > usize::from(mission.slots.unsigned_abs()) {
-                self.wrong(RULE, Some(mission.id), format!("mission {}: {taken} taken, {} filled", mission.id, mission.filled));
+            if taken != usize::from(mission.filled.unsigned_abs())
+                || taken > usize::from(mission.slots.unsigned_abs())
+            {
+                self.wrong(
+                    RULE,
+                    Some(mission.id),
+                    format!("mission {}: {taken} taken, {} filled", mission.id, mission.filled),
+                );
             }
             if full != (mission.status == "ASSIGNED") {
-                self.wrong(RULE, Some(mission.id), format!("mission {}: {taken} taken, {}", mission.id, mission.status));
+                self.wrong(
+                    RULE,
+                    Some(mission.id),
+                    format!("mission {}: {taken} taken, {}", mission.id, mission.status),
+                );
             }
         }
         let mut asked: BTreeMap<(Uuid, Uuid), bool> = BTreeMap::new();
@@ -218,7 +248,13 @@ impl Checker<'_> {
             };
             asked.insert((accept.mission, accept.talent), true);
             if let Some(expected) = expected {
-                self.times(RULE, times, expected, accept.mission, &format!("assignments of {}", accept.talent));
+                self.times(
+                    RULE,
+                    times,
+                    expected,
+                    accept.mission,
+                    &format!("assignments of {}", accept.talent),
+                );
             }
         }
         for key in assigned.keys().filter(|key| !asked.contains_key(key)) {
@@ -226,12 +262,21 @@ impl Checker<'_> {
         }
         let mut diary: BTreeMap<Uuid, Vec<_>> = BTreeMap::new();
         for assignment in &self.rows.assignments {
-            diary.entry(assignment.talent_id).or_default().push((assignment.starts, assignment.ends, assignment.mission_id));
+            diary.entry(assignment.talent_id).or_default().push((
+                assignment.starts,
+                assignment.ends,
+                assignment.mission_id,
+            ));
         }
         for (talent, mut days) in diary {
             days.sort_unstable();
             for pair in days.windows(2).filter(|pair| pair[1].0 < pair[0].1) {
-                self.report("nobody is double-booked", Harm::Doubled, Some(pair[1].2), format!("{talent} twice at {}", pair[1].0));
+                self.report(
+                    "nobody is double-booked",
+                    Harm::Doubled,
+                    Some(pair[1].2),
+                    format!("{talent} twice at {}", pair[1].0),
+                );
             }
         }
     }
@@ -250,7 +295,11 @@ impl Checker<'_> {
         for (mission, head) in &self.rows.room_heads {
             let messages = rooms.get(mission).map_or(&[][..], Vec::as_slice);
             if !messages.iter().map(|message| message.0).eq(1..=*head) {
-                self.wrong("seq is dense", Some(*mission), format!("mission {mission}: head {head}, {} messages", messages.len()));
+                self.wrong(
+                    "seq is dense",
+                    Some(*mission),
+                    format!("mission {mission}: head {head}, {} messages", messages.len()),
+                );
             }
         }
         for (id, say) in &self.history.says {
@@ -266,14 +315,23 @@ impl Checker<'_> {
             }
             if say.ack.is_none() {
                 let what = format!("{id} in the room of {} by {}", say.mission, say.sender);
-                self.found.push(Violation { rule: "every message is acknowledged in the end", harm: Harm::Lost, phase: Some(say.phase), what });
+                self.found.push(Violation {
+                    rule: "every message is acknowledged in the end",
+                    harm: Harm::Lost,
+                    phase: Some(say.phase),
+                    what,
+                });
             }
         }
         for ((reader, mission), read) in &self.history.rooms {
             let stored = rooms.get(mission).map_or(&[][..], Vec::as_slice);
             if read != stored {
                 let harm = if read.len() > stored.len() { Harm::Doubled } else { Harm::Lost };
-                let what = format!("{reader} in the room of {mission}: {} frames of {} messages", read.len(), stored.len());
+                let what = format!(
+                    "{reader} in the room of {mission}: {} frames of {} messages",
+                    read.len(),
+                    stored.len()
+                );
                 self.report(READ, harm, Some(*mission), what);
             }
         }
@@ -288,40 +346,72 @@ impl Checker<'_> {
         for (user, head) in &self.rows.feed_heads {
             let stored = feeds.get(user).map_or(&[][..], Vec::as_slice);
             if !stored.iter().map(|event| event.0).eq(1..=*head) {
-                self.wrong("eventSeq is dense", None, format!("{user}: head {head}, {} events", stored.len()));
+                self.wrong(
+                    "eventSeq is dense",
+                    None,
+                    format!("{user}: head {head}, {} events", stored.len()),
+                );
             }
-            let read: Vec<_> = self.history.feeds.get(user).into_iter().flatten().map(|(seq, name)| (*seq, &**name)).collect();
+            let read: Vec<_> = self
+                .history
+                .feeds
+                .get(user)
+                .into_iter()
+                .flatten()
+                .map(|(seq, name)| (*seq, &**name))
+                .collect();
             if read != stored {
                 let harm = if read.len() > stored.len() { Harm::Doubled } else { Harm::Lost };
-                self.report(RULE, harm, None, format!("{user}: {} frames of {} events", read.len(), stored.len()));
+                self.report(
+                    RULE,
+                    harm,
+                    None,
+                    format!("{user}: {} frames of {} events", read.len(), stored.len()),
+                );
             }
         }
     }
 
     fn jobs(&mut self) {
-        for job in self.rows.jobs.iter().filter(|job| !matches!(&*job.state, "done" | "cancelled" | "waiting")) {
-            self.report("no job is stuck or dead", Harm::Lost, None, format!("{} {} is {}", job.kind, job.id, job.state));
+        for job in
+            self.rows.jobs.iter().filter(|job| !matches!(&*job.state, "done" | "cancelled" | "waiting"))
+        {
+            self.report(
+                "no job is stuck or dead",
+                Harm::Lost,
+                None,
+                format!("{} {} is {}", job.kind, job.id, job.state),
+            );
         }
     }
 
     fn mails(&mut self) {
         const RULE: &str = "a mail arrives once, but after an unknown outcome";
         const FOUND: &str = "a mail arrives";
-        let jobs: BTreeMap<_, _> = self.rows.jobs.iter().filter(|job| job.kind == "send-mail").map(|job| (job.id, job)).collect();
+        let jobs: BTreeMap<_, _> =
+            self.rows.jobs.iter().filter(|job| job.kind == "send-mail").map(|job| (job.id, job)).collect();
         let mut arrived: BTreeMap<Uuid, Vec<_>> = BTreeMap::new();
         for mail in &self.history.mails {
             arrived.entry(mail.job).or_default().push(mail);
-            let address = jobs.get(&mail.job).and_then(|job| self.rows.addresses.get(&id(&job.body["job"]["to"])));
+            let address =
+                jobs.get(&mail.job).and_then(|job| self.rows.addresses.get(&id(&job.body["job"]["to"])));
             if address != Some(&mail.to) {
                 let what = format!("a mail of job {} to {}", mail.job, mail.to);
-                self.found.push(Violation { rule: "a mail goes to its person, under its job's id", harm: Harm::Wrong, phase: Some(mail.phase), what });
+                self.found.push(Violation {
+                    rule: "a mail goes to its person, under its job's id",
+                    harm: Harm::Wrong,
+                    phase: Some(mail.phase),
+                    what,
+                });
             }
         }
         let crash = |name: &str| name.starts_with("PostgreSQL restart") || name.starts_with("all sessions");
         for (id, mails) in &arrived {
             let excused = |earlier: &&crate::history::Delivered| {
                 let forgotten = |fault: &crate::history::Fault| {
-                    crash(fault.name) && earlier.at + FORGETFUL > fault.from && earlier.at < fault.to + FORGETFUL
+                    crash(fault.name)
+                        && earlier.at + FORGETFUL > fault.from
+                        && earlier.at < fault.to + FORGETFUL
                 };
                 !earlier.answered
                     || jobs.get(id).is_some_and(|job| job.crashes > 0 || job.setbacks > 0)
@@ -329,7 +419,12 @@ impl Checker<'_> {
             };
             if mails.len() > 1 && !mails[..mails.len() - 1].iter().all(excused) {
                 let what = format!("job {id}: {} mails to {}", mails.len(), mails[0].to);
-                self.found.push(Violation { rule: RULE, harm: Harm::Doubled, phase: Some(mails[1].phase), what });
+                self.found.push(Violation {
+                    rule: RULE,
+                    harm: Harm::Doubled,
+                    phase: Some(mails[1].phase),
+                    what,
+                });
             }
         }
         // An invitation's mail is not sent when it is over before.
@@ -338,7 +433,12 @@ impl Checker<'_> {
         };
         for job in jobs.values().filter(always).filter(|job| !arrived.contains_key(&job.id)) {
             let mission = id(&job.body["job"]["mail"]["missionId"]);
-            self.report(FOUND, Harm::Lost, Some(mission), format!("job {} is done and its mail did not arrive", job.id));
+            self.report(
+                FOUND,
+                Harm::Lost,
+                Some(mission),
+                format!("job {} is done and its mail did not arrive", job.id),
+            );
         }
     }
 }

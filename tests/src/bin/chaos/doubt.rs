@@ -19,7 +19,9 @@ const CORRUPTIONS: [(&str, Corruption); 22] = [
         Some(())
     }),
     ("an accepted mission is there once", |history, _| history.posts.pop().map(drop)),
-    ("a mission is matched once, and its matches are its invitations", |_, rows| rows.matches.pop().map(drop)),
+    ("a mission is matched once, and its matches are its invitations", |_, rows| {
+        rows.matches.pop().map(drop)
+    }),
     ("a mission is matched once, and its matches are its invitations", |_, rows| {
         rows.missions.first_mut()?.matching = "PENDING".into();
         Some(())
@@ -42,7 +44,8 @@ const CORRUPTIONS: [(&str, Corruption); 22] = [
     }),
     ("exactly the slots are taken, by those who were told so", |_, rows| rows.assignments.pop().map(drop)),
     ("exactly the slots are taken, by those who were told so", |history, _| {
-        history.accepts.iter_mut().find(|accept| accept.outcome == Promise::Kept(()))?.outcome = Promise::Refused(409);
+        history.accepts.iter_mut().find(|accept| accept.outcome == Promise::Kept(()))?.outcome =
+            Promise::Refused(409);
         Some(())
     }),
     ("nobody is double-booked", |_, rows| {
@@ -94,7 +97,8 @@ const CORRUPTIONS: [(&str, Corruption); 22] = [
         Some(())
     }),
     ("a mail arrives", |history, rows| {
-        let confirmed = |job: &&crate::snapshot::Job| job.body["job"]["mail"]["template"] == "assignment-confirmed";
+        let confirmed =
+            |job: &&crate::snapshot::Job| job.body["job"]["mail"]["template"] == "assignment-confirmed";
         let job = rows.jobs.iter().find(confirmed)?.id;
         history.mails.retain(|mail| mail.job != job);
         Some(())

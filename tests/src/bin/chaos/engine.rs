@@ -54,10 +54,18 @@ async fn hold(job: Hold, run: Run<PgPool>) -> JobResult {
         tokio::time::sleep(Duration::from_secs(job.seconds)).await;
     }
     let mut tx = run.begin().await?;
-    sqlx::query("insert into effects (job, pid) values ($1, $2)").bind(id).bind(pid).execute(&mut *tx).await?;
+    sqlx::query("insert into effects (job, pid) values ($1, $2)")
+        .bind(id)
+        .bind(pid)
+        .execute(&mut *tx)
+        .await?;
     let result = run.done(tx).await;
     if matches!(result, Err(engine::JobError::Lost)) {
-        sqlx::query("insert into refusals (job, pid) values ($1, $2)").bind(id).bind(pid).execute(&run.app).await?;
+        sqlx::query("insert into refusals (job, pid) values ($1, $2)")
+            .bind(id)
+            .bind(pid)
+            .execute(&run.app)
+            .await?;
     }
     result
 }
@@ -113,7 +121,8 @@ pub async fn deaths(servers: &Servers) -> Outcome<bool> {
         }
         stage.done(&jobs).await?;
         let count = |sql: &'static str| sqlx::query_scalar::<_, i64>(sql).bind(&jobs).fetch_one(&stage.pool);
-        uncounted += VICTIMS as i64 - count("select count(*) from jobs where id = any($1) and attempt = 2 and crashes = 1").await?;
+        uncounted += VICTIMS as i64
+            - count("select count(*) from jobs where id = any($1) and attempt = 2 and crashes = 1").await?;
         stray += (count("select count(*) from effects where job = any($1)").await? - VICTIMS as i64).abs();
     }
     times.sort_unstable();
@@ -165,7 +174,10 @@ impl Stage {
         let mut tx = self.db.begin().await?;
         ledger::enqueue(&mut tx, new.map(|job| NewJob::of(&job))).await?;
         tx.commit().await?;
-        Ok(sqlx::query_scalar("select id from jobs where id <> all($1)").bind(before).fetch_all(&self.pool).await?)
+        Ok(sqlx::query_scalar("select id from jobs where id <> all($1)")
+            .bind(before)
+            .fetch_all(&self.pool)
+            .await?)
     }
 
     async fn starts(&self, jobs: &[Uuid]) -> Outcome<BTreeMap<Uuid, i64>> {
@@ -183,8 +195,10 @@ impl Stage {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let rows: Vec<(Uuid, i64)> =
-            sqlx::query_as("select job, pid from starts where job = any($1)").bind(jobs).fetch_all(&self.pool).await?;
+        let rows: Vec<(Uuid, i64)> = sqlx::query_as("select job, pid from starts where job = any($1)")
+            .bind(jobs)
+            .fetch_all(&self.pool)
+            .await?;
         rows.into_iter().map(|(job, pid)| Ok((job, u32::try_from(pid)?))).collect()
     }
 
@@ -225,7 +239,9 @@ impl Stage {
         let count = |sql: &'static str| sqlx::query_scalar::<_, i64>(sql).bind(&jobs).fetch_one(&self.pool);
         let effects = count("select count(*) from effects where job = any($1)").await?;
         let refused = count("select count(*) from refusals where job = any($1)").await?;
-        println!("2 workers stopped past their leases: {effects} effects of 2 jobs, {refused} late commits refused");
+        println!(
+            "2 workers stopped past their leases: {effects} effects of 2 jobs, {refused} late commits refused"
+        );
         Ok(effects == 2)
     }
 
@@ -235,13 +251,18 @@ impl Stage {
         let poison = self.enqueue([Abort {}].into_iter()).await?;
         let innocent = self.enqueue((0..INNOCENT).map(|_| Hold { seconds: 0 })).await?;
         let left = "select count(*) from jobs where state not in ('done', 'dead')";
-        while sqlx::query_scalar::<_, i64>(left).fetch_one(&self.pool).await? > 0 && began.elapsed() < 2 * PATIENCE {
+        while sqlx::query_scalar::<_, i64>(left).fetch_one(&self.pool).await? > 0
+            && began.elapsed() < 2 * PATIENCE
+        {
             self.revive().await?;
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         let dead = "select count(*) from jobs where id = any($1) and state = 'dead' and crashes = jsonb_array_length(causes)";
         let dead: i64 = sqlx::query_scalar(dead).bind(&poison).fetch_one(&self.pool).await?;
-        let crashes: i32 = sqlx::query_scalar("select crashes from jobs where id = any($1)").bind(&poison).fetch_one(&self.pool).await?;
+        let crashes: i32 = sqlx::query_scalar("select crashes from jobs where id = any($1)")
+            .bind(&poison)
+            .fetch_one(&self.pool)
+            .await?;
         let unharmed = "select count(*) from jobs where id = any($1) and state = 'done' and (select count(*) from effects where job = jobs.id) = 1";
         let unharmed: i64 = sqlx::query_scalar(unharmed).bind(&innocent).fetch_one(&self.pool).await?;
         println!(

@@ -22,7 +22,6 @@ pub enum Promise<T> {
 pub struct Post {
     pub title: String,
     pub phase: usize,
-    pub client: Uuid,
     pub outcome: Promise<Uuid>,
 }
 

@@ -63,6 +63,9 @@ struct Args {
     /// Leaves out the deaths of workers in the middle of probe jobs.
     #[arg(long)]
     without_engine: bool,
+    /// Nothing but these deaths.
+    #[arg(long, conflicts_with = "without_engine")]
+    engine_alone: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -87,7 +90,9 @@ async fn main() -> Outcome<ExitCode> {
     if !args.without_engine {
         sound &= engine::deaths(&servers).await?;
     }
-    sound &= platform(&args, seed, servers).await?;
+    if !args.engine_alone {
+        sound &= platform(&args, seed, servers).await?;
+    }
     println!("\nall of it: {:.0} s", began.elapsed().as_secs_f64());
     println!("{}", if sound { "chaos: nothing lost, nothing doubled" } else { "chaos: FAILED" });
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -130,7 +135,10 @@ async fn platform(args: &Args, seed: u64, servers: Servers) -> Outcome<bool> {
         .collect();
     posters[0].probe().await;
     let key = if world.replays.load(Ordering::Relaxed) { "answered" } else { "unknown to this API" };
-    println!("\n{} missions, {} clients, {} talents; Idempotency-Key is {key}", args.missions, args.clients, args.talents);
+    println!(
+        "\n{} missions, {} clients, {} talents; Idempotency-Key is {key}",
+        args.missions, args.clients, args.talents
+    );
 
     let mut recovered = Vec::new();
     let (next, mut end, started) = (Arc::new(AtomicUsize::new(0)), 0, Instant::now());
@@ -141,7 +149,10 @@ async fn platform(args: &Args, seed: u64, servers: Servers) -> Outcome<bool> {
         end = if fault == Fault::Mixed { args.missions } else { end + share };
         let count = end - next.load(Ordering::Relaxed).min(end);
         let pace = fault.load().mul_f64(posters.len() as f64 / count.max(1) as f64);
-        let load: Vec<_> = posters.iter().map(|poster| tokio::spawn(Arc::clone(poster).run(next.clone(), end, pace))).collect();
+        let load: Vec<_> = posters
+            .iter()
+            .map(|poster| tokio::spawn(Arc::clone(poster).run(next.clone(), end, pace)))
+            .collect();
         tokio::time::sleep(Duration::from_millis(1500)).await;
         match fault {
             Fault::Mixed => targets.suffer_all(&book, seed, Duration::from_secs(45)).await?,
@@ -166,7 +177,10 @@ async fn platform(args: &Args, seed: u64, servers: Servers) -> Outcome<bool> {
     let history = book.write().clone();
     let found = check(&history, &rows);
     print(&history, &recovered, &found);
-    println!("\nat rest {} after the last post", settled.map_or("NEVER".into(), |took| format!("{:.1} s", took.as_secs_f64())));
+    println!(
+        "\nat rest {} after the last post",
+        settled.map_or("NEVER".into(), |took| format!("{:.1} s", took.as_secs_f64()))
+    );
     let seen = doubt::doubt(&history, &rows);
     match &seen {
         Ok(count) => println!("the checker sees {count} kinds of damage that it was shown"),
@@ -176,7 +190,12 @@ async fn platform(args: &Args, seed: u64, servers: Servers) -> Outcome<bool> {
 }
 
 /// Two replicas of the API and the workers.
-async fn start(args: &Args, servers: &Servers, database_url: &str, smtp: u16) -> Outcome<(Targets, Vec<u16>)> {
+async fn start(
+    args: &Args,
+    servers: &Servers,
+    database_url: &str,
+    smtp: u16,
+) -> Outcome<(Targets, Vec<u16>)> {
     let environment = BTreeMap::from(
         [
             ("DATABASE_URL", database_url),
@@ -215,7 +234,11 @@ async fn start(args: &Args, servers: &Servers, database_url: &str, smtp: u16) ->
         };
         workers.push(Process::start(&format!("worker {n}"), recipe).await?);
     }
-    let targets = Targets { servers: servers.clone(), apis: Arc::new(Mutex::new(apis)), workers: Arc::new(Mutex::new(workers)) };
+    let targets = Targets {
+        servers: servers.clone(),
+        apis: Arc::new(Mutex::new(apis)),
+        workers: Arc::new(Mutex::new(workers)),
+    };
     Ok((targets, ports))
 }
 
@@ -264,11 +287,19 @@ async fn settle(pool: &PgPool, world: &World) -> Option<Duration> {
 }
 
 fn print(history: &history::History, recovered: &[Option<Duration>], found: &[Violation]) {
-    println!("\n{:32} {:>8} {:>7} {:>7} {:>7} {:>6} {:>7}  recovered", "phase", "missions", "unknown", "accepts", "chat", "lost", "doubled");
+    println!(
+        "\n{:32} {:>8} {:>7} {:>7} {:>7} {:>6} {:>7}  recovered",
+        "phase", "missions", "unknown", "accepts", "chat", "lost", "doubled"
+    );
     for (phase, fault) in faults::ALL.iter().enumerate() {
         let posts = |kept: bool| {
             let posts = history.posts.iter().filter(|post| post.phase == phase);
-            posts.filter(|post| matches!(post.outcome, Promise::Kept(_)) == kept && !matches!(post.outcome, Promise::Refused(_))).count()
+            posts
+                .filter(|post| {
+                    matches!(post.outcome, Promise::Kept(_)) == kept
+                        && !matches!(post.outcome, Promise::Refused(_))
+                })
+                .count()
         };
         let harmed = |harm| found.iter().filter(|v| v.phase == Some(phase) && v.harm == harm).count();
         println!(
@@ -276,11 +307,19 @@ fn print(history: &history::History, recovered: &[Option<Duration>], found: &[Vi
             fault.name(),
             posts(true),
             posts(false),
-            history.accepts.iter().filter(|accept| accept.phase == phase && accept.outcome == Promise::Kept(())).count(),
+            history
+                .accepts
+                .iter()
+                .filter(|accept| accept.phase == phase && accept.outcome == Promise::Kept(()))
+                .count(),
             history.says.values().filter(|say| say.phase == phase && say.ack.is_some()).count(),
             harmed(Harm::Lost),
             harmed(Harm::Doubled),
-            recovered.get(phase).copied().flatten().map_or("NEVER".into(), |took| format!("{:.1} s", took.as_secs_f64())),
+            recovered
+                .get(phase)
+                .copied()
+                .flatten()
+                .map_or("NEVER".into(), |took| format!("{:.1} s", took.as_secs_f64())),
         );
     }
     let again = history.mails.iter().map(|mail| mail.job).collect::<std::collections::BTreeSet<_>>().len();
@@ -289,7 +328,8 @@ fn print(history: &history::History, recovered: &[Option<Duration>], found: &[Vi
         history.faults.len(),
         history.mails.len(),
         history.mails.len() - again,
-        history.rooms.values().map(Vec::len).sum::<usize>() + history.feeds.values().map(Vec::len).sum::<usize>(),
+        history.rooms.values().map(Vec::len).sum::<usize>()
+            + history.feeds.values().map(Vec::len).sum::<usize>(),
     );
     let mut by_rule: BTreeMap<&str, Vec<&Violation>> = BTreeMap::new();
     for violation in found {

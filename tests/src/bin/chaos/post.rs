@@ -34,7 +34,7 @@ impl Poster {
             if n >= end {
                 return;
             }
-            if let Some(mission) = self.post(n).await.filter(|_| n % WATCHED == 0) {
+            if let Some(mission) = self.post(n).await.filter(|_| n.is_multiple_of(WATCHED)) {
                 rooms.push(mission);
                 for ear in &self.ears {
                     let _ = ear.send(Wish::Join(mission));
@@ -45,7 +45,9 @@ impl Poster {
                     let _ = ear.send(Wish::Say(*room));
                 }
             }
-            pause_about(pace, 0.5, 1.5).await;
+            if next.load(Ordering::Relaxed) < end {
+                pause_about(pace, 0.5, 1.5).await;
+            }
         }
     }
 
@@ -56,7 +58,8 @@ impl Poster {
             let key = Uuid::new_v4().to_string();
             let body = mission(n, &title);
             let outcome = loop {
-                let answer = self.world.post(self.person, "/api/v1/matching/missions", Some(&key), Some(&body)).await;
+                let answer =
+                    self.world.post(self.person, "/api/v1/matching/missions", Some(&key), Some(&body)).await;
                 match answer {
                     Promise::Kept(view) => break Promise::Kept(view["id"].as_str()?.parse().ok()?),
                     Promise::Refused(0) => pause(100, 500).await,
@@ -78,7 +81,7 @@ impl Poster {
     fn note(&self, title: String, outcome: Promise<Uuid>) {
         let mut history = self.world.book.write();
         let phase = history.phase;
-        history.posts.push(Post { title, phase, client: self.person.id, outcome });
+        history.posts.push(Post { title, phase, outcome });
     }
 
     /// Finds out whether the API knows `Idempotency-Key`: then it refuses a key that comes with another body.
@@ -87,7 +90,8 @@ impl Poster {
         for n in 0..2 {
             let title = format!("chaos probe {n}");
             let body = mission(n, &title);
-            let answer = self.world.post(self.person, "/api/v1/matching/missions", Some(&key), Some(&body)).await;
+            let answer =
+                self.world.post(self.person, "/api/v1/matching/missions", Some(&key), Some(&body)).await;
             let outcome = match answer {
                 Promise::Kept(view) => {
                     let id = view["id"].as_str().and_then(|id| id.parse().ok());
@@ -114,6 +118,6 @@ fn mission(n: usize, title: &str) -> Value {
     json!({
         "jobId": PROFESSIONS[n % PROFESSIONS.len()].1, "title": title, "hourlyRateCents": 2500, "city": "Paris",
         "postalCode": "75001", "latitude": 48.8566, "longitude": 2.3522, "startDate": start.format(&Rfc3339).unwrap_or_default(),
-        "slots": if n % 7 == 0 { 2 } else { 1 },
+        "slots": if n.is_multiple_of(7) { 2 } else { 1 },
     })
 }

@@ -27,7 +27,8 @@ pub struct Servers {
 }
 
 pub async fn signal(pid: u32, signal: &str) -> Outcome {
-    let status = Command::new("kill").arg(format!("-{signal}")).arg(pid.to_string()).stderr(Stdio::null()).status();
+    let status =
+        Command::new("kill").arg(format!("-{signal}")).arg(pid.to_string()).stderr(Stdio::null()).status();
     status.await?;
     Ok(())
 }
@@ -60,7 +61,8 @@ impl Servers {
                 text.lines().next().ok_or("an empty postmaster.pid")?.parse()?
             }
             Which::Redis => {
-                let mut connection = redis::Client::open(&*self.redis_url)?.get_multiplexed_async_connection().await?;
+                let mut connection =
+                    redis::Client::open(&*self.redis_url)?.get_multiplexed_async_connection().await?;
                 let info: String = redis::cmd("INFO").arg("server").query_async(&mut connection).await?;
                 let line = info.lines().find_map(|line| line.strip_prefix("process_id:"));
                 line.ok_or("Redis does not say its pid")?.trim().parse()?
@@ -98,12 +100,14 @@ impl Servers {
         };
         let mut command = Command::new("scripts/servers");
         command.args(["up", "chaos"]).env("DATABASE_URL", database).env("REDIS_URL", redis);
-        let output = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().await?;
+        let output =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().await?;
         if output.success() { Ok(()) } else { Err(format!("{which:?} does not start").into()) }
     }
 
     pub async fn flush(&self) -> Outcome {
-        let mut connection = redis::Client::open(&*self.redis_url)?.get_multiplexed_async_connection().await?;
+        let mut connection =
+            redis::Client::open(&*self.redis_url)?.get_multiplexed_async_connection().await?;
         redis::cmd("FLUSHALL").query_async::<()>(&mut connection).await?;
         Ok(())
     }

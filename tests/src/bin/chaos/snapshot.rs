@@ -34,7 +34,6 @@ pub struct Invitation {
     pub mission_id: Uuid,
     pub talent_id: Uuid,
     pub wave: i16,
-    pub status: String,
 }
 
 #[derive(Clone, Debug, FromRow)]
@@ -100,7 +99,7 @@ impl Snapshot {
         Ok(Self {
             missions: rows(pool, "select id, title, client_id, slots, filled, status::text, matching::text from missions").await?,
             matches: rows(pool, "select mission_id, rank, talent_id from mission_matches").await?,
-            invitations: rows(pool, "select id, mission_id, talent_id, wave, status::text from invitations").await?,
+            invitations: rows(pool, "select id, mission_id, talent_id, wave from invitations").await?,
             assignments: rows(
                 pool,
                 "select mission_id, talent_id, lower(period) as starts, upper(period) as ends from assignments
@@ -126,7 +125,10 @@ impl Snapshot {
     }
 }
 
-async fn rows<T: Send + Unpin + for<'r> FromRow<'r, PgRow>>(pool: &PgPool, sql: &'static str) -> Outcome<Vec<T>> {
+async fn rows<T: Send + Unpin + for<'r> FromRow<'r, PgRow>>(
+    pool: &PgPool,
+    sql: &'static str,
+) -> Outcome<Vec<T>> {
     Ok(sqlx::query_as(sql).fetch_all(pool).await?)
 }
 

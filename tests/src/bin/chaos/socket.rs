@@ -130,8 +130,13 @@ impl User {
         for (mission, (seq, joined)) in &mut self.rooms {
             if !*joined {
                 *joined = true;
-                emit(stream, "mission:join", &format!("join {mission}"), json!({ "missionId": mission, "afterSeq": seq }))
-                    .await?;
+                emit(
+                    stream,
+                    "mission:join",
+                    &format!("join {mission}"),
+                    json!({ "missionId": mission, "afterSeq": seq }),
+                )
+                .await?;
             }
         }
         for (id, (mission, sent)) in &mut self.unacknowledged {
@@ -172,7 +177,9 @@ impl User {
                 let mut history = self.world.book.write();
                 let strange = match history.says.get_mut(id) {
                     None => Some(format!("an acknowledgement of {id}, which nobody sent")),
-                    Some(say) if say.ack.is_some_and(|first| first != ack) => Some(format!("two acknowledgements of {id}")),
+                    Some(say) if say.ack.is_some_and(|first| first != ack) => {
+                        Some(format!("two acknowledgements of {id}"))
+                    }
                     Some(say) => {
                         say.ack = Some(ack);
                         None
@@ -183,7 +190,9 @@ impl User {
             "resync" => self.world.book.write().strange.push(format!("resync: {frame}")),
             "error" => {
                 let id = frame["id"].as_str().unwrap_or_default();
-                if let Some(room) = id.strip_prefix("join ").and_then(|id| self.rooms.get_mut(&Uuid::try_parse(id).ok()?)) {
+                if let Some(room) =
+                    id.strip_prefix("join ").and_then(|id| self.rooms.get_mut(&Uuid::try_parse(id).ok()?))
+                {
                     room.1 = false;
                 }
                 let code = data["code"].as_str().unwrap_or_default();

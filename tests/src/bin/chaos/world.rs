@@ -68,7 +68,13 @@ impl World {
     }
 
     /// One POST; `Unknown` when there is no answer or one that does not say what happened.
-    pub async fn post(&self, person: Person, path: &str, key: Option<&str>, body: Option<&Value>) -> Promise<Value> {
+    pub async fn post(
+        &self,
+        person: Person,
+        path: &str,
+        key: Option<&str>,
+        body: Option<&Value>,
+    ) -> Promise<Value> {
         let url = format!("http://{}{path}", self.replica());
         let mut request = self.http.request(Method::POST, url).bearer_auth(self.token(person));
         if let Some(key) = key {
