@@ -16,7 +16,8 @@ use uuid::Uuid;
 use crate::App;
 use crate::cors;
 use crate::error::{self, ApiError};
-use crate::guard::Bearer;
+use crate::guard::{self, Bearer};
+use crate::idempotency::{self, AtTheDoor};
 use crate::operations::Operations;
 
 /// Largest body of a JSON request, in bytes.
@@ -129,16 +130,45 @@ impl<E: Endpoint> AtTheEdge<E> {
             }
         }
 
+        let mut key = None;
+        if let Some(operation) = operation.filter(|operation| operation.takes_key) {
+            let found = match idempotency::key(&request) {
+                // A stored answer is for a living session only.
+                Ok(Some(text)) if matches!(bearer, Some(Ok(_))) => {
+                    guard::viewer(app, &bearer).await.map(|viewer| Some((viewer, text, operation)))
+                }
+                other => other.map(|_| None),
+            };
+            key = match found {
+                Ok(key) => key,
+                Err(error) => return refuse(error),
+            };
+        }
+        let fingerprint = key.as_ref().map(|_| idempotency::fingerprint(&request, &body)).unwrap_or_default();
+        if let Some((viewer, ..)) = &key {
+            request.set_data(*viewer);
+        }
         request.set_data(bearer);
         request.set_data(ClientAddress(address));
-        let answered = std::panic::AssertUnwindSafe(self.inner.call(request)).catch_unwind().await;
-        let mut response = match answered {
-            Ok(Ok(output)) => output.into_response(),
-            Ok(Err(error)) => {
-                let misfit = operation.and_then(|operation| operation.misfit(&body));
-                refuse(error::from_any(error, &path, &self.edge.operations, misfit))
+        // The answer, and whether it is one of the operation itself.
+        let work = async {
+            match std::panic::AssertUnwindSafe(self.inner.call(request)).catch_unwind().await {
+                Ok(Ok(output)) => (output.into_response(), true),
+                Ok(Err(error)) => {
+                    let began = error.data::<AtTheDoor>().is_none();
+                    let misfit = operation.and_then(|operation| operation.misfit(&body));
+                    (refuse(error::from_any(error, &path, &self.edge.operations, misfit)), began)
+                }
+                Err(_) => (refuse(ApiError::Internal("panic; see standard error".into())), false),
             }
-            Err(_) => refuse(ApiError::Internal("panic; see standard error".into())),
+        };
+        let mut response = match &key {
+            None => work.await.0,
+            Some((viewer, text, operation)) => {
+                let key = domain::idempotency::Key { user: viewer.user, operation: &operation.id, key: text };
+                let answer = idempotency::once(app, key, &fingerprint, work).await;
+                answer.unwrap_or_else(refuse)
+            }
         };
         decision.write(response.headers_mut());
         response

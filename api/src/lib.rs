@@ -7,6 +7,7 @@ pub mod conversations;
 pub mod error;
 pub mod guard;
 pub mod health;
+pub mod idempotency;
 pub mod invitations;
 pub mod live;
 pub mod missions;

@@ -56,6 +56,7 @@ impl Document {
             serde_json::from_str(&service().spec()).expect("the generated document is JSON");
         normalise(&mut value);
         say_what_is_public(&mut value);
+        say_what_is_idempotent(&mut value);
         close_request_bodies(&mut value);
         let json = format!("{value:#}\n");
         Self { yaml: yaml(&value), json, value }
@@ -82,6 +83,44 @@ fn say_what_is_public(document: &mut Value) {
         for operation in methods.as_object_mut().into_iter().flat_map(|methods| methods.values_mut()) {
             if operation.get("security").is_none() {
                 operation["security"] = json!([]);
+            }
+        }
+    }
+}
+
+/// Every guarded POST outside `auth/` takes an `Idempotency-Key`; the edge reads this very table.
+fn say_what_is_idempotent(document: &mut Value) {
+    let replayed = json!({
+        "description": "true when the answer is that of an earlier request with the same key",
+        "required": false,
+        "schema": { "type": "string", "enum": ["true"] },
+    });
+    for (path, methods) in document["paths"].as_object_mut().into_iter().flatten() {
+        for (method, operation) in methods.as_object_mut().into_iter().flatten() {
+            let guarded = operation["security"].as_array().is_some_and(|schemes| !schemes.is_empty());
+            let takes_key = method == "post" && guarded && !path.starts_with("/api/v1/auth/");
+            let responses = operation["responses"].as_object_mut();
+            if !takes_key {
+                responses.map(|responses| responses.remove("422"));
+                continue;
+            }
+            for (status, response) in responses.into_iter().flatten() {
+                if !matches!(status.as_str(), "401" | "429" | "500" | "503") {
+                    response["headers"]["Idempotent-Replayed"] = replayed.clone();
+                }
+            }
+            let parameter = json!({
+                "name": "Idempotency-Key",
+                "in": "header",
+                "description": "The same key and request within 24 hours get the first answer again, and have no second \
+                                effect. Another request with the same key is refused (422).",
+                "required": false,
+                "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" },
+                "example": "0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7",
+            });
+            match operation["parameters"].as_array_mut() {
+                Some(parameters) => parameters.push(parameter),
+                None => operation["parameters"] = json!([parameter]),
             }
         }
     }

@@ -15,6 +15,8 @@ use crate::wire;
 pub struct Operation {
     /// `createMission`
     pub id: String,
+    /// A POST that may be sent twice under one `Idempotency-Key`.
+    pub takes_key: bool,
     query: HashSet<String>,
     body: Option<Schema>,
 }
@@ -111,6 +113,9 @@ impl Operation {
         let parameters = meta["parameters"].as_array().map(Vec::as_slice).unwrap_or_default();
         let query = parameters.iter().filter(|parameter| parameter["in"] == "query");
         Self {
+            takes_key: parameters
+                .iter()
+                .any(|parameter| parameter["in"] == "header" && parameter["name"] == "Idempotency-Key"),
             id: meta["operationId"].as_str().unwrap_or_default().to_owned(),
             body: meta["requestBody"]["content"]["application/json"]
                 .get("schema")

@@ -10,6 +10,7 @@ pub mod db;
 pub mod error;
 pub mod establishments;
 pub mod geo;
+pub mod idempotency;
 pub mod ids;
 pub mod invitations;
 pub mod live;

@@ -7,6 +7,7 @@ mod auth;
 mod chat;
 mod engine;
 mod faults;
+mod idempotency;
 mod matching;
 mod openapi;
 mod roles;
