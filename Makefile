@@ -1,6 +1,6 @@
 # Each target is one script or one command: what a laptop runs is what CI runs.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check sqlx openapi audit bench interop compose-check clean-data
+.PHONY: help run demo test check sqlx openapi audit bench interop contract compose-check clean-data
 
 bin := $(or $(CARGO_TARGET_DIR),target)/debug
 
@@ -38,6 +38,10 @@ bench: ## measure a release build on durable servers of its own
 interop: ## foreign software against the platform: mail server, WebSocket clients, SDK generators, JWT, Argon2
 	@scripts/install && cargo build --workspace --bins
 	@scripts/interop
+
+contract: ## linters and property-based runs over the OpenAPI document, against a platform of its own
+	@scripts/install && cargo build --workspace --bins
+	@scripts/contract
 
 compose-check: ## validate docker-compose.yml, also without a container engine
 	@scripts/compose-check

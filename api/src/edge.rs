@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::trace;
 use futures_util::FutureExt;
-use poem::http::{HeaderValue, Method, header};
+use poem::http::{HeaderName, HeaderValue, Method, header};
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response};
 use tracing::Instrument;
 use uuid::Uuid;
@@ -25,6 +25,17 @@ const LARGEST_BODY: usize = 1 << 20;
 
 /// A body that takes longer is not waited for.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
+
+/// What OWASP's REST cheat sheet asks of an API, unless an answer says otherwise. Browsers heed
+/// `Strict-Transport-Security` only over TLS, so it may always be there.
+const SECURITY: [(HeaderName, &str); 6] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
 
 /// The client's address, behind trusted proxies.
 #[derive(Clone, Debug)]
@@ -83,8 +94,9 @@ impl<E: Endpoint> Endpoint for AtTheEdge<E> {
         if let Some(origin) = origin {
             cors::allow(headers, origin);
         }
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        for (name, value) in SECURITY {
+            headers.entry(name).or_insert(HeaderValue::from_static(value));
+        }
         Ok(response)
     }
 }
@@ -116,6 +128,9 @@ impl<E: Endpoint> AtTheEdge<E> {
         if let Some(stray) = operation.and_then(|operation| operation.stray_parameter(query)) {
             return refuse(ApiError::invalid(&stray, "unknown or repeated query parameter"));
         }
+        if let Some(misfit) = operation.and_then(|operation| operation.stray_null(&body)) {
+            return refuse(ApiError::Invalid(vec![misfit]));
+        }
         let mut decision = Default::default();
         if let Some(operation) = operation {
             let caller = match &bearer {
@@ -123,11 +138,13 @@ impl<E: Endpoint> AtTheEdge<E> {
                 _ => address.clone(),
             };
             decision = app.limiter.check(&operation.id, &caller, &address).await;
-            if let Some(retry_after) = decision.retry_after {
-                let mut response = refuse(ApiError::TooManyRequests { retry_after });
-                decision.write(response.headers_mut());
-                return response;
-            }
+        } else if path == "/api/v1/ws" {
+            decision = app.limiter.check_upgrade(&address).await;
+        }
+        if let Some(retry_after) = decision.retry_after {
+            let mut response = refuse(ApiError::TooManyRequests { retry_after });
+            decision.write(response.headers_mut());
+            return response;
         }
 
         let mut key = None;

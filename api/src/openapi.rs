@@ -1,9 +1,10 @@
 //! The OpenAPI document: generated from the code, committed under `openapi/`, served byte for byte.
 
 use poem::endpoint::make_sync;
+use poem::http::header;
 use poem::web::Html;
 use poem::{IntoResponse, Route};
-use poem_openapi::OpenApiService;
+use poem_openapi::{ContactObject, LicenseObject, OpenApiService};
 use serde_json::{Value, json};
 
 use crate::{admin, auth, conversations, invitations, missions, people};
@@ -28,7 +29,8 @@ pub fn service() -> OpenApiService<Apis, ()> {
     );
     OpenApiService::new(apis, "SocioPulse", env!("CARGO_PKG_VERSION"))
         .description(DESCRIPTION)
-        .license("MIT OR Apache-2.0")
+        .license(LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/MIT.html"))
+        .contact(ContactObject::new().name("SocioPulse"))
         .server("/")
 }
 
@@ -57,6 +59,7 @@ impl Document {
         normalise(&mut value);
         say_what_is_public(&mut value);
         say_what_is_idempotent(&mut value);
+        say_what_comes_in_headers(&mut value);
         close_request_bodies(&mut value);
         let json = format!("{value:#}\n");
         Self { yaml: yaml(&value), json, value }
@@ -121,6 +124,30 @@ fn say_what_is_idempotent(document: &mut Value) {
             match operation["parameters"].as_array_mut() {
                 Some(parameters) => parameters.push(parameter),
                 None => operation["parameters"] = json!([parameter]),
+            }
+        }
+    }
+}
+
+/// Headers that the edge adds to answers.
+fn say_what_comes_in_headers(document: &mut Value) {
+    let text = |description: &str| json!({ "description": description, "schema": { "type": "string", "maxLength": 1000 } });
+    let seconds = json!({
+        "description": "Seconds to wait",
+        "schema": { "type": "integer", "minimum": 1, "maximum": 3600 },
+    });
+    for methods in document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut()) {
+        for operation in methods.as_object_mut().into_iter().flat_map(|methods| methods.values_mut()) {
+            for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
+                let headers = &mut response["headers"];
+                headers["X-Request-Id"] = text("Names the request in logs, jobs and mails");
+                headers["RateLimit-Policy"] = text("Budgets of the operation, as in the IETF draft");
+                headers["RateLimit"] = text("What is left of them");
+                match status.as_str() {
+                    "401" => headers["WWW-Authenticate"] = text("Bearer"),
+                    "429" | "503" => headers["Retry-After"] = seconds.clone(),
+                    _ => {}
+                }
             }
         }
     }
@@ -193,13 +220,23 @@ fn yaml(value: &Value) -> String {
     out
 }
 
+/// The reference page brings its script and styles inside itself.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; \
+                           img-src data: https:; font-src data: https:; connect-src 'self'; worker-src blob:; \
+                           base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 /// The reference page and the document beside the API.
 pub fn mount(route: Route, document: Document) -> Route {
     let service = service();
     let page = service.scalar_html().replace(&service.spec(), &document.json);
     let (json, yaml) = (document.json, document.yaml);
     route
-        .at("/docs", make_sync(move |_| Html(page.clone())))
+        .at(
+            "/docs",
+            make_sync(move |_| {
+                Html(page.clone()).with_header(header::CONTENT_SECURITY_POLICY, PAGE_POLICY).into_response()
+            }),
+        )
         .at(
             "/openapi.json",
             make_sync(move |_| json.clone().with_content_type("application/json").into_response()),
