@@ -251,6 +251,37 @@ pub fn mount(route: Route, document: Document) -> Route {
 mod tests {
     use super::*;
 
+    /// Schemas of requests are those that admit no further fields.
+    #[test]
+    fn everything_that_comes_in_is_bounded() {
+        fn unbounded(schema: &Value) -> bool {
+            let has = |field: &str| schema.get(field).is_some();
+            match schema["type"].as_str() {
+                Some("string") => !has("maxLength") && !has("format") && !has("enum"),
+                Some("array") => !has("maxItems") || unbounded(&schema["items"]),
+                Some("integer") => !has("minimum") || !has("maximum"),
+                _ => false,
+            }
+        }
+        let document = Document::build();
+        for (name, schema) in document.value["components"]["schemas"].as_object().unwrap() {
+            if schema["additionalProperties"] == false {
+                for (field, schema) in schema["properties"].as_object().into_iter().flatten() {
+                    assert!(!unbounded(schema), "{name}.{field} has no bound");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_guarded_post_outside_auth_takes_a_key() {
+        let document = Document::build();
+        let operations = crate::operations::Operations::of(&document);
+        let takes_key = |path: &str| operations.find("POST", path).unwrap().takes_key;
+        assert!(takes_key("/api/v1/matching/missions") && takes_key("/api/v1/invitations/7/accept"));
+        assert!(!takes_key("/api/v1/auth/login") && !takes_key("/api/v1/auth/logout"));
+    }
+
     #[test]
     fn every_operation_is_named_once_and_described() {
         let document = Document::build();
@@ -263,6 +294,15 @@ mod tests {
                     .unwrap_or_else(|| panic!("{method} {path} has no operationId"));
                 assert!(ids.insert(id.to_owned()), "{id} is there twice");
                 assert!(operation["summary"].is_string(), "{id} has no summary");
+                assert!(operation["tags"][0].is_string(), "{id} has no tag");
+                let answers = operation["responses"].as_object().unwrap();
+                if operation["security"] != json!([]) {
+                    assert!(
+                        answers.contains_key("401") && answers.contains_key("403"),
+                        "{id} lacks 401 or 403"
+                    );
+                }
+                assert!(!path.contains('{') || answers.contains_key("404"), "{id} lacks 404");
             }
         }
         assert!(ids.len() > 20);
