@@ -1,6 +1,6 @@
 # Each target is one script or one command: what a laptop runs is what CI runs.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check sqlx openapi audit bench chaos interop compose-check clean-data
+.PHONY: help run demo test check sqlx openapi audit bench chaos interop contract compose-check clean-data
 
 bin := $(or $(CARGO_TARGET_DIR),target)/debug
 
@@ -42,6 +42,10 @@ chaos: ## kill, stop, wipe and cut off everything under load, then prove that no
 interop: ## foreign software against the platform: mail server, WebSocket clients, SDK generators, JWT, Argon2
 	@scripts/install && cargo build --workspace --bins
 	@scripts/interop
+
+contract: ## linters and property-based runs over the OpenAPI document, against a platform of its own
+	@scripts/install && cargo build --workspace --bins
+	@scripts/contract
 
 compose-check: ## validate docker-compose.yml, also without a container engine
 	@scripts/compose-check

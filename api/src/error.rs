@@ -80,8 +80,18 @@ pub enum ApiError {
         code: &'static str,
         message: &'static str,
     },
+    /// It was there, and its time is over.
+    Gone {
+        code: &'static str,
+        message: &'static str,
+    },
     TooLarge,
     UnsupportedMediaType,
+    /// Understood, and not to be done as it stands.
+    Unprocessable {
+        code: &'static str,
+        message: &'static str,
+    },
     TooManyRequests {
         retry_after: u64,
     },
@@ -119,6 +129,7 @@ impl ApiError {
                 "this path does not have that method",
             ),
             Self::Conflict { code, message } => own(StatusCode::CONFLICT, code, message),
+            Self::Gone { code, message } => own(StatusCode::GONE, code, message),
             Self::TooLarge => {
                 own(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", "the body is larger than 1 MiB")
             }
@@ -127,6 +138,7 @@ impl ApiError {
                 "UNSUPPORTED_MEDIA_TYPE",
                 "the body must be application/json",
             ),
+            Self::Unprocessable { code, message } => own(StatusCode::UNPROCESSABLE_ENTITY, code, message),
             Self::TooManyRequests { retry_after } => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "RATE_LIMITED",
@@ -286,8 +298,10 @@ impl ApiResponse for ApiError {
                 (403, "Not allowed for this role, person or account status"),
                 (404, "Does not exist, or not for you"),
                 (409, "The present state forbids it"),
+                (410, "Its time is over"),
                 (413, "Body too large"),
                 (415, "Not JSON"),
+                (422, "The Idempotency-Key belongs to another request"),
                 (429, "Too many requests"),
                 (500, "Our fault"),
                 (503, "Something we depend on is away"),

@@ -10,6 +10,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use crate::App;
 use crate::error::ApiError;
+use crate::idempotency::AtTheDoor;
 use crate::token::{Claims, TokenError};
 
 /// The signed-in caller, admitted by a rule.
@@ -122,8 +123,16 @@ impl<'a, R: Rule + Send> ApiExtractor<'a> for Auth<R> {
         let misrouted = || ApiError::Internal("a guarded operation outside the edge".into());
         let app = request.data::<App>().ok_or_else(misrouted)?;
         let bearer = request.data::<Bearer>().ok_or_else(misrouted)?;
-        let viewer = viewer(app, bearer).await?;
-        R::admit(&viewer)?;
+        // A request with an Idempotency-Key was looked up before.
+        let viewer = match request.data::<Viewer>() {
+            Some(known) => *known,
+            None => viewer(app, bearer).await?,
+        };
+        R::admit(&viewer).map_err(|refusal| {
+            let mut refusal = poem::Error::from(refusal);
+            refusal.set_data(AtTheDoor);
+            refusal
+        })?;
         Ok(Self(viewer, PhantomData))
     }
 }

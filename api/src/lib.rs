@@ -10,6 +10,7 @@ pub mod exclusions;
 pub mod explanation;
 pub mod guard;
 pub mod health;
+pub mod idempotency;
 pub mod invitations;
 pub mod live;
 pub mod metrics;

@@ -120,6 +120,20 @@ impl Limiter {
         self.count("chat:send", vec![(budget, user)]).await
     }
 
+    /// Live connections that an address opens.
+    pub async fn check_upgrade(&self, address: &str) -> Decision {
+        if self.general.0.is_empty() {
+            return Decision::default();
+        }
+        let budget = Budget { name: "upgrade".into(), quota: 20, window: Duration::from_secs(10) };
+        self.count("upgrade", vec![(budget, address)]).await
+    }
+
+    /// Calls that were let through because Redis gave no answer, since the process began.
+    pub fn unlimited(&self) -> u64 {
+        self.unlimited.load(Ordering::Relaxed)
+    }
+
     async fn count(&self, operation: &str, budgets: Vec<(Budget, &str)>) -> Decision {
         let mut call = self.script.prepare_invoke();
         for (budget, who) in &budgets {

@@ -12,6 +12,7 @@ pub mod error;
 pub mod establishments;
 pub mod exclusions;
 pub mod geo;
+pub mod idempotency;
 pub mod ids;
 pub mod invitations;
 pub mod live;

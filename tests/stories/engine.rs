@@ -207,7 +207,7 @@ impl Bench {
         self.enqueue(numbers.map(|n| NewJob::of(&Probe::new(n, Act::Work)))).await;
     }
 
-    async fn conn(&self) -> sqlx::pool::PoolConnection<sqlx::Postgres> {
+    async fn conn(&self) -> domain::db::Conn {
         self.db.conn().await.unwrap()
     }
 

@@ -10,6 +10,7 @@ mod eligibility;
 mod engine;
 mod explanation;
 mod faults;
+mod idempotency;
 mod matching;
 mod notifications;
 mod openapi;

@@ -1,5 +1,7 @@
 //! The pool, and the transaction that announces itself once it is committed.
 
+mod joint;
+
 use std::ops::{Deref, DerefMut};
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,6 +10,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{PgConnection, Postgres, Transaction};
 
+use self::joint::{Joint, Loan};
 use crate::bus::{Bus, Signal};
 
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
@@ -39,12 +42,21 @@ impl Db {
     }
 
     /// A connection for statements that stand alone.
-    pub async fn conn(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
-        self.pool.acquire().await
+    pub async fn conn(&self) -> Result<Conn, sqlx::Error> {
+        if let Some(joint) = Joint::current()
+            && let Some(loan) = joint.conn().await?
+        {
+            return Ok(Conn(Line::Loan(loan)));
+        }
+        Ok(Conn(Line::Own(self.pool.acquire().await?)))
     }
 
     pub async fn begin(&self) -> Result<Tx, sqlx::Error> {
-        Ok(Tx { inner: self.pool.begin().await?, bus: self.bus.clone(), signals: Vec::new() })
+        let held = match Joint::current() {
+            Some(joint) => Held::Loan(joint.begin().await?),
+            None => Held::Own(self.pool.begin().await?),
+        };
+        Ok(Tx { held, bus: self.bus.clone(), signals: Vec::new() })
     }
 
     /// True when the schema is that of this program, or newer: migrations only widen, and a rolling deploy migrates first.
@@ -71,14 +83,50 @@ pub fn pool(url: &str, max_connections: u32, settings: &[(&str, &str)]) -> Resul
         .connect_lazy_with(options))
 }
 
+/// A connection of the pool or, within [`Db::jointly`], the joint one.
+#[derive(Debug)]
+pub struct Conn(Line);
+
+#[derive(Debug)]
+enum Line {
+    Own(PoolConnection<Postgres>),
+    Loan(Loan),
+}
+
+impl Deref for Conn {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        match &self.0 {
+            Line::Own(conn) => conn,
+            Line::Loan(loan) => loan,
+        }
+    }
+}
+
+impl DerefMut for Conn {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        match &mut self.0 {
+            Line::Own(conn) => conn,
+            Line::Loan(loan) => loan,
+        }
+    }
+}
+
 /// A transaction. What is announced inside it is sent after its commit, and only then: nobody can forget it, and nobody
 /// hears of a row that is not there.
 #[derive(Debug)]
 #[must_use = "a transaction that is dropped rolls back"]
 pub struct Tx {
-    inner: Transaction<'static, Postgres>,
+    held: Held,
     bus: Bus,
     signals: Vec<Signal>,
+}
+
+#[derive(Debug)]
+enum Held {
+    Own(Transaction<'static, Postgres>),
+    Loan(Loan),
 }
 
 impl Tx {
@@ -90,8 +138,12 @@ impl Tx {
         }
     }
 
+    /// Within [`Db::jointly`], what is kept here counts with the commit at the end.
     pub async fn commit(self) -> Result<(), sqlx::Error> {
-        self.inner.commit().await?;
+        match self.held {
+            Held::Loan(loan) => return loan.commit(self.signals).await,
+            Held::Own(own) => own.commit().await?,
+        }
         for signal in self.signals {
             self.bus.send(signal);
         }
@@ -103,12 +155,18 @@ impl Deref for Tx {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        &self.inner
+        match &self.held {
+            Held::Own(own) => own,
+            Held::Loan(loan) => loan,
+        }
     }
 }
 
 impl DerefMut for Tx {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.inner
+        match &mut self.held {
+            Held::Own(own) => own,
+            Held::Loan(loan) => loan,
+        }
     }
 }
