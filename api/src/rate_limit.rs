@@ -129,11 +129,6 @@ impl Limiter {
         self.count("upgrade", vec![(budget, address)]).await
     }
 
-    /// Calls that were let through because Redis gave no answer, since the process began.
-    pub fn unlimited(&self) -> u64 {
-        self.unlimited.load(Ordering::Relaxed)
-    }
-
     async fn count(&self, operation: &str, budgets: Vec<(Budget, &str)>) -> Decision {
         let mut call = self.script.prepare_invoke();
         for (budget, who) in &budgets {
