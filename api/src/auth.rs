@@ -15,9 +15,10 @@ use uuid::Uuid;
 use crate::App;
 use crate::edge::ClientAddress;
 use crate::error::{ApiError, ApiResult};
+use crate::establishments::EstablishmentView;
 use crate::guard::{Anyone, Auth};
 use crate::password::Verdict;
-use crate::people::{EstablishmentView, ProfileView};
+use crate::profiles::ProfileView;
 use crate::token::REFRESH_LIFETIME;
 use crate::wire::{self, ClientType, Role, Status, Text};
 

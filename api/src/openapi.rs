@@ -6,11 +6,13 @@ use poem::{IntoResponse, Route};
 use poem_openapi::OpenApiService;
 use serde_json::{Value, json};
 
-use crate::{admin, auth, conversations, invitations, missions, people};
+use crate::{admin, auth, conversations, establishments, invitations, missions, professions, profiles};
 
 type Apis = (
     auth::AuthApi,
-    people::PeopleApi,
+    profiles::ProfilesApi,
+    establishments::EstablishmentsApi,
+    professions::ProfessionsApi,
     missions::MissionsApi,
     invitations::InvitationsApi,
     conversations::ConversationsApi,
@@ -20,7 +22,9 @@ type Apis = (
 pub fn service() -> OpenApiService<Apis, ()> {
     let apis = (
         auth::AuthApi,
-        people::PeopleApi,
+        profiles::ProfilesApi,
+        establishments::EstablishmentsApi,
+        professions::ProfessionsApi,
         missions::MissionsApi,
         invitations::InvitationsApi,
         conversations::ConversationsApi,
