@@ -62,6 +62,11 @@ fn cut(text: &str, most: usize) -> String {
 #[derive(Debug)]
 pub enum ApiError {
     Invalid(Vec<FieldError>),
+    /// What was shown is no proof: a token that is unknown or used.
+    Unusable {
+        code: &'static str,
+        message: &'static str,
+    },
     Unauthorized {
         code: &'static str,
         message: &'static str,
@@ -77,6 +82,10 @@ pub enum ApiError {
         allow: String,
     },
     Conflict {
+        code: &'static str,
+        message: &'static str,
+    },
+    Gone {
         code: &'static str,
         message: &'static str,
     },
@@ -110,6 +119,8 @@ impl ApiError {
                 });
                 (StatusCode::BAD_REQUEST, "INVALID_REQUEST", first)
             }
+            Self::Unusable { code, message } => own(StatusCode::BAD_REQUEST, code, message),
+            Self::Gone { code, message } => own(StatusCode::GONE, code, message),
             Self::Unauthorized { code, message } => own(StatusCode::UNAUTHORIZED, code, message),
             Self::Forbidden { code, message } => own(StatusCode::FORBIDDEN, code, message),
             Self::NotFound { what } => (StatusCode::NOT_FOUND, "NOT_FOUND", format!("{what} not found")),
@@ -185,6 +196,8 @@ impl From<DomainError> for ApiError {
             DomainError::NotFound(what) => Self::NotFound { what },
             DomainError::Conflict { code, message } => Self::Conflict { code, message },
             DomainError::Refused { code, message } => Self::Forbidden { code, message },
+            DomainError::Unusable { code, message } => Self::Unusable { code, message },
+            DomainError::Expired { code, message } => Self::Gone { code, message },
             DomainError::Invalid { field, message } => Self::invalid(field, message),
             DomainError::Database(error) => error.into(),
         }
@@ -286,6 +299,7 @@ impl ApiResponse for ApiError {
                 (403, "Not allowed for this role, person or account status"),
                 (404, "Does not exist, or not for you"),
                 (409, "The present state forbids it"),
+                (410, "Its time is over"),
                 (413, "Body too large"),
                 (415, "Not JSON"),
                 (429, "Too many requests"),

@@ -6,10 +6,17 @@ use poem::{IntoResponse, Route};
 use poem_openapi::OpenApiService;
 use serde_json::{Value, json};
 
-use crate::{admin, auth, conversations, establishments, invitations, missions, professions, profiles};
+use crate::{
+    admin, auth, conversations, credentials, establishments, invitations, me, members, missions, professions,
+    profiles, sessions,
+};
 
 type Apis = (
     auth::AuthApi,
+    sessions::SessionsApi,
+    credentials::CredentialsApi,
+    me::MeApi,
+    members::MembersApi,
     profiles::ProfilesApi,
     establishments::EstablishmentsApi,
     professions::ProfessionsApi,
@@ -22,6 +29,10 @@ type Apis = (
 pub fn service() -> OpenApiService<Apis, ()> {
     let apis = (
         auth::AuthApi,
+        sessions::SessionsApi,
+        credentials::CredentialsApi,
+        me::MeApi,
+        members::MembersApi,
         profiles::ProfilesApi,
         establishments::EstablishmentsApi,
         professions::ProfessionsApi,

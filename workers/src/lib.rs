@@ -4,8 +4,12 @@ pub mod config;
 pub mod engine;
 pub mod mailer;
 
+mod account_mail;
+mod enforce_account;
+mod expire_site_invitation;
 mod match_mission;
 mod notify;
+mod request_password_reset;
 mod send_mail;
 
 use std::io;
@@ -28,7 +32,13 @@ pub struct App {
 
 /// Every kind of job and who runs it.
 pub fn handlers(app: App) -> Handlers<App> {
-    Handlers::new(app).on(match_mission::run).on(notify::run).on(send_mail::run)
+    Handlers::new(app)
+        .on(match_mission::run)
+        .on(notify::run)
+        .on(send_mail::run)
+        .on(enforce_account::run)
+        .on(request_password_reset::run)
+        .on(expire_site_invitation::run)
 }
 
 /// One worker process, until `stop` is cancelled and what runs has ended.

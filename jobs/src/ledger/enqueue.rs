@@ -30,6 +30,11 @@ impl NewJob {
         }
     }
 
+    /// Before its kind's others: somebody waits for this one.
+    pub fn high(self) -> Self {
+        Self { policy: self.policy.high(), ..self }
+    }
+
     /// Not before this time.
     pub fn at(self, run_at: OffsetDateTime) -> Self {
         Self { run_at: Some(run_at), ..self }
