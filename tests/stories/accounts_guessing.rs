@@ -35,7 +35,7 @@ async fn strangers_are_locked_out_and_the_owner_is_not() {
     assert_eq!(answers[0], answers[1], "known and unknown look alike");
     let statuses: Vec<u16> = answers[0].iter().map(|(status, _)| *status).collect();
     assert_eq!(statuses, [401, 401, 401, 401, 401, 429, 429]);
-    // Another letter that PostgreSQL would fold to the same address is no way around.
+    // Another spelling of the same address is no way around.
     login(&world, "198.51.100.1", "LEA@example.org ", PASSWORD).await.expect_error(429, "RATE_LIMITED");
     // The owner at home, and anywhere in its neighbourhood.
     for _ in 0..3 {
