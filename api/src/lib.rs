@@ -13,12 +13,16 @@ pub mod invitations;
 pub mod live;
 pub mod me;
 pub mod members;
+pub mod metrics;
 pub mod missions;
+pub mod notifications;
 pub mod openapi;
 pub mod operations;
 pub mod password;
+pub mod pressure;
 pub mod professions;
 pub mod profiles;
+pub mod queues;
 pub mod rate_limit;
 pub mod sessions;
 pub mod token;
@@ -53,6 +57,7 @@ pub struct App {
     pub proxies: Arc<[ipnet::IpNet]>,
     pub origins: Arc<[String]>,
     pub hub: live::Hub,
+    pub pressure: pressure::Pressure,
 }
 
 impl App {
@@ -66,6 +71,7 @@ impl App {
             passwords: password::Passwords::new(),
             tokens: token::Tokens::new(&config.jwt_secret, &config.jwt_previous_secrets),
             limiter: rate_limit::Limiter::new(redis.clone(), &config.redis_prefix, config.rate_limit.clone()),
+            pressure: pressure::Pressure::watch(db.clone(), clock.clone()),
             proxies: config.trusted_proxies.clone(),
             origins: config.cors_origins.clone(),
             db,
@@ -84,6 +90,7 @@ pub fn routes(app: App) -> impl poem::IntoEndpoint {
         .at("/", get(health::ok))
         .at("/health/live", get(health::live))
         .at("/health/ready", get(health::ready))
+        .at("/metrics", get(metrics::render))
         .nest_no_strip("/api/v1", openapi::service());
     openapi::mount(api, document).data(app.clone()).with(edge::Edge::new(app, operations))
 }
@@ -141,6 +148,7 @@ impl<A: Acceptor<Io = TcpStream>> Acceptor for WithoutDelay<A> {
 
 /// One API process, until `stop` is cancelled.
 pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> io::Result<()> {
+    metrics::recorder();
     let app = App::new(&config, clock)?;
     let acceptor = TcpListener::bind((config.host.as_str(), config.port)).into_acceptor().await?;
     tracing::info!(host = config.host, port = config.port, "listening");

@@ -7,8 +7,8 @@ use poem_openapi::OpenApiService;
 use serde_json::{Value, json};
 
 use crate::{
-    admin, auth, conversations, credentials, establishments, invitations, me, members, missions, professions,
-    profiles, sessions,
+    admin, auth, conversations, credentials, establishments, invitations, me, members, missions,
+    notifications, professions, profiles, queues, sessions,
 };
 
 type Apis = (
@@ -23,7 +23,9 @@ type Apis = (
     missions::MissionsApi,
     invitations::InvitationsApi,
     conversations::ConversationsApi,
+    notifications::NotificationsApi,
     admin::AdminApi,
+    queues::QueuesApi,
 );
 
 pub fn service() -> OpenApiService<Apis, ()> {
@@ -39,7 +41,9 @@ pub fn service() -> OpenApiService<Apis, ()> {
         missions::MissionsApi,
         invitations::InvitationsApi,
         conversations::ConversationsApi,
+        notifications::NotificationsApi,
         admin::AdminApi,
+        queues::QueuesApi,
     );
     OpenApiService::new(apis, "SocioPulse", env!("CARGO_PKG_VERSION"))
         .description(DESCRIPTION)

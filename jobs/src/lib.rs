@@ -8,8 +8,10 @@ pub mod expire_site_invitation;
 pub mod ledger;
 pub mod match_mission;
 pub mod notify;
+pub mod purge;
 pub mod queues;
 pub mod request_password_reset;
+pub mod schedule;
 pub mod send_mail;
 
 pub use enforce_account::EnforceAccount;
@@ -17,13 +19,15 @@ pub use expire_site_invitation::ExpireSiteInvitation;
 pub use ledger::{Job, Policy};
 pub use match_mission::MatchMission;
 pub use notify::Notify;
+pub use purge::Purge;
 pub use request_password_reset::RequestPasswordReset;
 pub use send_mail::{Mail, SendMail};
 
 /// Every kind of job. `workers::handlers` must know them all; a test compares.
-pub const KINDS: [Policy; 6] = [
+pub const KINDS: &[Policy] = &[
     MatchMission::POLICY,
     Notify::POLICY,
+    Purge::POLICY,
     SendMail::POLICY,
     EnforceAccount::POLICY,
     RequestPasswordReset::POLICY,

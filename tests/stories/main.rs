@@ -10,5 +10,7 @@ mod chat;
 mod engine;
 mod faults;
 mod matching;
+mod notifications;
 mod openapi;
 mod roles;
+mod telemetry;
