@@ -1,5 +1,6 @@
 //! What admins decide.
 
+use domain::account_decisions::{self, Decision};
 use domain::ids::UserId;
 use domain::users;
 use jobs::effects;
@@ -11,7 +12,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::App;
-use crate::error::ApiResult;
+use crate::error::{ApiError, ApiResult};
 use crate::guard::{AdminOnly, Auth};
 use crate::wire::{self, ComplianceStatus, Role, Status, Text};
 
@@ -52,6 +53,14 @@ struct ComplianceDecision {
     reason: Option<Text>,
 }
 
+/// Why an account is suspended, banned or unbanned; the person reads it.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+struct AccountDecision {
+    #[oai(validator(min_length = 1, max_length = 500))]
+    reason: Text,
+}
+
 #[OpenApi(prefix_path = "/api/v1/admin", tag = "wire::Tag::Admin")]
 impl AdminApi {
     /// Verify an account
@@ -71,6 +80,42 @@ impl AdminApi {
         Ok(Json(user.into()))
     }
 
+    /// Suspend an account
+    #[oai(path = "/users/:id/suspend", method = "patch", operation_id = "suspendUser")]
+    async fn suspend_user(
+        &self,
+        app: Data<&App>,
+        caller: Auth<AdminOnly>,
+        id: Path<Uuid>,
+        body: Json<AccountDecision>,
+    ) -> ApiResult<Json<AccountView>> {
+        decide(&app, &caller, id.0, Decision::Suspend, body.0).await
+    }
+
+    /// Ban an account
+    #[oai(path = "/users/:id/ban", method = "patch", operation_id = "banUser")]
+    async fn ban_user(
+        &self,
+        app: Data<&App>,
+        caller: Auth<AdminOnly>,
+        id: Path<Uuid>,
+        body: Json<AccountDecision>,
+    ) -> ApiResult<Json<AccountView>> {
+        decide(&app, &caller, id.0, Decision::Ban, body.0).await
+    }
+
+    /// Lift a ban; the account stays suspended
+    #[oai(path = "/users/:id/unban", method = "patch", operation_id = "unbanUser")]
+    async fn unban_user(
+        &self,
+        app: Data<&App>,
+        caller: Auth<AdminOnly>,
+        id: Path<Uuid>,
+        body: Json<AccountDecision>,
+    ) -> ApiResult<Json<AccountView>> {
+        decide(&app, &caller, id.0, Decision::Unban, body.0).await
+    }
+
     /// Set a talent's compliance
     #[oai(path = "/users/:id/compliance", method = "patch", operation_id = "setCompliance")]
     async fn set_compliance(
@@ -86,4 +131,23 @@ impl AdminApi {
         tx.commit().await?;
         Ok(Json(user.into()))
     }
+}
+
+async fn decide(
+    app: &App,
+    admin: &Auth<AdminOnly>,
+    id: Uuid,
+    decision: Decision,
+    body: AccountDecision,
+) -> ApiResult<Json<AccountView>> {
+    if body.reason.as_ref().trim().is_empty() {
+        return Err(ApiError::invalid("reason", "must say something"));
+    }
+    let (user, now) = (UserId(id), app.clock.now());
+    let mut tx = app.db.begin().await?;
+    let account =
+        account_decisions::decide(&mut tx, user, admin.0.user, decision, body.reason.as_ref(), now).await?;
+    effects::account_decided(&mut tx, user).await?;
+    tx.commit().await?;
+    Ok(Json(account.into()))
 }

@@ -62,6 +62,11 @@ fn cut(text: &str, most: usize) -> String {
 #[derive(Debug)]
 pub enum ApiError {
     Invalid(Vec<FieldError>),
+    /// What was shown is no proof: a token that is unknown or used.
+    Unusable {
+        code: &'static str,
+        message: &'static str,
+    },
     Unauthorized {
         code: &'static str,
         message: &'static str,
@@ -120,6 +125,8 @@ impl ApiError {
                 });
                 (StatusCode::BAD_REQUEST, "INVALID_REQUEST", first)
             }
+            Self::Unusable { code, message } => own(StatusCode::BAD_REQUEST, code, message),
+            Self::Gone { code, message } => own(StatusCode::GONE, code, message),
             Self::Unauthorized { code, message } => own(StatusCode::UNAUTHORIZED, code, message),
             Self::Forbidden { code, message } => own(StatusCode::FORBIDDEN, code, message),
             Self::NotFound { what } => (StatusCode::NOT_FOUND, "NOT_FOUND", format!("{what} not found")),
@@ -129,7 +136,6 @@ impl ApiError {
                 "this path does not have that method",
             ),
             Self::Conflict { code, message } => own(StatusCode::CONFLICT, code, message),
-            Self::Gone { code, message } => own(StatusCode::GONE, code, message),
             Self::TooLarge => {
                 own(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", "the body is larger than 1 MiB")
             }
@@ -197,6 +203,8 @@ impl From<DomainError> for ApiError {
             DomainError::NotFound(what) => Self::NotFound { what },
             DomainError::Conflict { code, message } => Self::Conflict { code, message },
             DomainError::Refused { code, message } => Self::Forbidden { code, message },
+            DomainError::Unusable { code, message } => Self::Unusable { code, message },
+            DomainError::Expired { code, message } => Self::Gone { code, message },
             DomainError::Invalid { field, message } => Self::invalid(field, message),
             DomainError::Database(error) => error.into(),
         }

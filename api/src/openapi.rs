@@ -7,28 +7,45 @@ use poem::{IntoResponse, Route};
 use poem_openapi::{ContactObject, LicenseObject, OpenApiService};
 use serde_json::{Value, json};
 
+/// One struct per resource, in chapters: poem-openapi takes sixteen at a time.
 macro_rules! apis {
-    ($($api:path),+ $(,)?) => {
-        type Apis = ($($api,)+);
+    ($([$($api:path),+ $(,)?])+) => {
+        type Apis = ($(($($api,)+),)+);
 
         fn apis() -> Apis {
-            ($($api,)+)
+            ($(($($api,)+),)+)
         }
     };
 }
 
 apis! {
-    crate::auth::AuthApi,
-    crate::people::PeopleApi,
-    crate::missions::MissionsApi,
-    crate::availability::AvailabilityApi,
-    crate::exclusions::ExclusionsApi,
-    crate::explanation::ExplanationApi,
-    crate::invitations::InvitationsApi,
-    crate::conversations::ConversationsApi,
-    crate::notifications::NotificationsApi,
-    crate::admin::AdminApi,
-    crate::queues::QueuesApi,
+    [
+        crate::auth::AuthApi,
+        crate::sessions::SessionsApi,
+        crate::credentials::CredentialsApi,
+        crate::me::MeApi,
+        crate::members::MembersApi,
+    ]
+    [
+        crate::profiles::ProfilesApi,
+        crate::availability::AvailabilityApi,
+        crate::establishments::EstablishmentsApi,
+        crate::exclusions::ExclusionsApi,
+        crate::professions::ProfessionsApi,
+    ]
+    [
+        crate::missions::MissionsApi,
+        crate::explanation::ExplanationApi,
+        crate::invitations::InvitationsApi,
+    ]
+    [
+        crate::conversations::ConversationsApi,
+        crate::notifications::NotificationsApi,
+    ]
+    [
+        crate::admin::AdminApi,
+        crate::queues::QueuesApi,
+    ]
 }
 
 pub fn service() -> OpenApiService<Apis, ()> {

@@ -65,6 +65,7 @@ mirror! {
     Role = domain::users::Role { Client, Talent, Admin }
     Status = domain::users::Status { Pending, Verified, Suspended, Banned, PendingInvite, Invited }
     ClientType = domain::users::ClientType { Particular, Establishment }
+    SiteRole = domain::members::SiteRole { Owner, Manager, Viewer }
     ComplianceStatus = domain::users::ComplianceStatus { Pending, Submitted, Validated, Rejected, Expired }
 }
 
@@ -188,6 +189,27 @@ impl std::fmt::Display for Like {
 impl Validator<Text> for Like {
     fn check(&self, text: &Text) -> bool {
         self.0.regex.is_match(&text.0)
+    }
+}
+
+/// Validator: an address that mail can be sent to; what stands before the @ has at most 64 characters (RFC 5321).
+pub struct Mailbox;
+
+impl std::fmt::Display for Mailbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("mailbox(at most 64 characters before the @)")
+    }
+}
+
+impl Validator<Text> for Mailbox {
+    fn check(&self, text: &Text) -> bool {
+        text.0.find('@').is_some_and(|at| at <= 64) && EMAIL.regex.is_match(&text.0)
+    }
+}
+
+impl ValidatorMeta for Mailbox {
+    fn update_meta(&self, meta: &mut MetaSchema) {
+        meta.pattern = Some(EMAIL.pattern.to_owned());
     }
 }
 

@@ -46,6 +46,14 @@ impl FromStr for Channel {
     }
 }
 
+/// Where revocations are told, apart from every room: the payload is the user whose sessions changed.
+pub const CONTROL: &str = "live:control";
+
+/// Tells every replica, once the transaction is committed, to compare the user's sockets with its sessions now.
+pub fn ring_sessions(tx: &mut Tx, user: UserId) {
+    tx.announce(CONTROL.to_owned(), user.to_string());
+}
+
 /// One frame on its way to the sockets of a channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {

@@ -3,6 +3,8 @@
 
 mod world;
 
+mod accounts;
+mod accounts_guessing;
 mod auth;
 mod availability;
 mod chat;

@@ -96,6 +96,11 @@ impl World {
 
     /// Starts another replica of the API and returns its base URL.
     pub async fn start_api(&mut self, settings: &[&str]) -> String {
+        self.start_api_with_secret("stories-stories-stories-stories-", settings).await
+    }
+
+    /// Starts a replica that signs with another key.
+    pub async fn start_api_with_secret(&mut self, secret: &str, settings: &[&str]) -> String {
         let mut args = vec![
             "api",
             "--database-url",
@@ -105,7 +110,7 @@ impl World {
             "--redis-prefix",
             &self.prefix,
             "--jwt-secret",
-            "stories-stories-stories-stories-",
+            secret,
         ];
         if !settings.contains(&"--rate-limit") {
             args.extend(["--rate-limit", "off"]);

@@ -4,10 +4,14 @@ pub mod config;
 pub mod engine;
 pub mod mailer;
 
+mod account_mail;
+mod enforce_account;
+mod expire_site_invitation;
 mod match_mission;
 mod notify;
 mod purge;
 mod rematch_open;
+mod request_password_reset;
 mod send_mail;
 
 use std::io;
@@ -38,6 +42,9 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(purge::run)
         .on(rematch_open::run)
         .on(send_mail::run)
+        .on(enforce_account::run)
+        .on(request_password_reset::run)
+        .on(expire_site_invitation::run)
 }
 
 /// One worker process, until `stop` is cancelled and what runs has ended.

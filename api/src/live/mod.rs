@@ -121,6 +121,7 @@ impl Hub {
             db,
         }));
         tokio::spawn(hub.clone().listen_to_redis(pushes));
+        tokio::spawn(hub.clone().subscribe_to_control());
         tokio::spawn(hub.clone().listen_to_ourselves());
         tokio::spawn(hub.clone().compare());
         Ok(hub)
@@ -220,6 +221,9 @@ impl Hub {
 
     /// Hands a signal to its room, if sockets of this process listen there. A full inbox may drop it: the room refills.
     fn deliver(&self, name: &str, payload: &str) {
+        if name == live::CONTROL {
+            return self.compare_sessions_of(payload);
+        }
         let Ok(channel) = name.parse::<Channel>() else { return };
         let Some(room) = self.rooms().get(&channel).cloned() else { return };
         match serde_json::from_str::<Delivery>(payload) {
@@ -298,15 +302,50 @@ impl Hub {
         }
     }
 
-    async fn end_sockets_without_session(&self) -> domain::Result<()> {
-        let ours: Vec<SessionId> = self.sockets().values().map(|socket| socket.session).collect();
-        let mut conn = self.0.db.conn().await?;
-        let ended = sessions::list_ended(&mut conn, &ours).await?;
+    /// Once per process; the connection renews its subscriptions by itself.
+    async fn subscribe_to_control(self) {
+        let name = self.0.db.bus().name(live::CONTROL);
+        loop {
+            let subscribed = {
+                let mut subscriber = self.0.subscriber.0.lock().await;
+                tokio::time::timeout(PATIENCE, subscriber.subscribe(name.as_str())).await
+            };
+            if matches!(subscribed, Ok(Ok(()))) {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(COMPARE_WITHOUT_REDIS) => {}
+                () = self.0.stop.cancelled() => return,
+            }
+        }
+    }
+
+    /// A user's sessions changed: what they are now is read, not believed. If that fails, the next comparison finds it.
+    fn compare_sessions_of(&self, user: &str) {
+        let Ok(user) = user.parse::<uuid::Uuid>().map(UserId) else { return };
+        let hub = self.clone();
+        tokio::spawn(async move {
+            let ended = async { sessions::list_ended_of(&mut *hub.0.db.conn().await?, user).await };
+            match ended.await {
+                Ok(ended) => hub.cut_ended(&ended),
+                Err(error) => tracing::warn!(%error, "cannot compare a user's sessions"),
+            }
+        });
+    }
+
+    fn cut_ended(&self, ended: &[sessions::Ended]) {
         for socket in self.sockets().values() {
             if let Some(ended) = ended.iter().find(|ended| ended.session == socket.session) {
                 socket.cut.cut(if ended.suspended { SUSPENDED } else { SESSION_ENDED });
             }
         }
+    }
+
+    async fn end_sockets_without_session(&self) -> domain::Result<()> {
+        let ours: Vec<SessionId> = self.sockets().values().map(|socket| socket.session).collect();
+        let mut conn = self.0.db.conn().await?;
+        let ended = sessions::list_ended(&mut conn, &ours).await?;
+        self.cut_ended(&ended);
         Ok(())
     }
 }

@@ -30,6 +30,11 @@ impl NewJob {
         }
     }
 
+    /// Before its kind's others: somebody waits for this one.
+    pub fn high(self) -> Self {
+        Self { policy: self.policy.high(), ..self }
+    }
+
     /// Once under this key, whatever the payload says; see [`Job::unique_key`].
     pub(super) fn once(self, key: String) -> Self {
         Self { unique_key: Some(key), ..self }
