@@ -14,6 +14,7 @@ pub mod invitations;
 pub mod live;
 pub mod metrics;
 pub mod missions;
+pub mod notifications;
 pub mod openapi;
 pub mod operations;
 pub mod password;

@@ -7,7 +7,8 @@ use poem_openapi::OpenApiService;
 use serde_json::{Value, json};
 
 use crate::{
-    admin, auth, availability, conversations, exclusions, explanation, invitations, missions, people, queues,
+    admin, auth, availability, conversations, exclusions, explanation, invitations, missions, notifications,
+    people, queues,
 };
 
 type Apis = (
@@ -19,6 +20,7 @@ type Apis = (
     explanation::ExplanationApi,
     invitations::InvitationsApi,
     conversations::ConversationsApi,
+    notifications::NotificationsApi,
     admin::AdminApi,
     queues::QueuesApi,
 );
@@ -33,6 +35,7 @@ pub fn service() -> OpenApiService<Apis, ()> {
         explanation::ExplanationApi,
         invitations::InvitationsApi,
         conversations::ConversationsApi,
+        notifications::NotificationsApi,
         admin::AdminApi,
         queues::QueuesApi,
     );

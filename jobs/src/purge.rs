@@ -19,6 +19,8 @@ pub enum Stale {
     Jobs,
     /// Events of users' feeds, past what a client may resume from.
     Feeds,
+    /// Notifications that were read long ago.
+    Notifications,
 }
 
 impl Job for Purge {

@@ -3,11 +3,12 @@
 use crate::ledger::{Cron, Every, NewJob};
 use crate::purge::{Purge, Stale};
 
-pub const SCHEDULE: [Cron; 2] = [
-    Cron { name: "purge-jobs", every: Every::Minutes(10), job: || NewJob::of(&Purge { stale: Stale::Jobs }) },
-    Cron {
-        name: "purge-feeds",
-        every: Every::DayAt(3, 17),
-        job: || NewJob::of(&Purge { stale: Stale::Feeds }),
-    },
+pub const SCHEDULE: &[Cron] = &[
+    line("purge-jobs", Every::Minutes(10), || NewJob::of(&Purge { stale: Stale::Jobs })),
+    line("purge-feeds", Every::DayAt(3, 17), || NewJob::of(&Purge { stale: Stale::Feeds })),
+    line("purge-notifications", Every::DayAt(3, 41), || NewJob::of(&Purge { stale: Stale::Notifications })),
 ];
+
+const fn line(name: &'static str, every: Every, job: fn() -> NewJob) -> Cron {
+    Cron { name, every, job }
+}

@@ -11,6 +11,7 @@ mod engine;
 mod explanation;
 mod faults;
 mod matching;
+mod notifications;
 mod openapi;
 mod roles;
 mod telemetry;

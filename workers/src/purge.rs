@@ -1,4 +1,4 @@
-use domain::live;
+use domain::{live, notifications};
 use jobs::ledger;
 use jobs::purge::{Purge, Stale};
 use time::Duration;
@@ -12,6 +12,8 @@ const BATCH: i64 = 5_000;
 const ENDED: Duration = Duration::WEEK;
 /// Jobs that nobody has given a second chance in this time stay dead.
 const DEAD: Duration = Duration::days(90);
+/// Notifications that were read are kept this long.
+const READ: Duration = Duration::days(90);
 
 /// Deletes batch by batch, each in its own transaction: a deletion needs no fence, it is the same whoever does it.
 pub async fn run(job: Purge, run: Run<App>) -> JobResult {
@@ -20,6 +22,7 @@ pub async fn run(job: Purge, run: Run<App>) -> JobResult {
         let mut tx = run.begin().await?;
         let deleted = match job.stale {
             Stale::Jobs => ledger::prune(&mut tx, now - ENDED, now - DEAD, BATCH).await?,
+            Stale::Notifications => notifications::prune(&mut tx, now - READ, BATCH).await?,
             Stale::Feeds => live::prune(&mut tx, now - live::KEPT, BATCH).await?,
         };
         tx.commit().await?;

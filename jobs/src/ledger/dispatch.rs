@@ -61,13 +61,14 @@ pub async fn choose(
                        where kind = allowed.kind and queue = $1 and state = 'waiting' and limited
                          and run_at <= clock_timestamp() + make_interval(secs => $3)
                        order by priority, run_at
-                       limit greatest(0, allowed.most - (select count(*) from jobs busy
-                                                          where busy.kind = allowed.kind and busy.state in ('dispatched', 'running')))
+                       limit greatest(0, allowed.most
+                                - (select count(*) from jobs held where held.kind = allowed.kind and held.state = 'dispatched')
+                                - (select count(*) from jobs held where held.kind = allowed.kind and held.state = 'running'))
                          for update skip locked) as next
                 where turn.mine and not exists (select from paused_queues p where p.queue = $1)
            )
            update jobs set state = 'dispatched', dispatched_at = clock_timestamp()
-             from due where jobs.id = due.id
+            where id = any (array(select id from due)) -- a join would be planned for more rows than a list ever has
            returning jobs.id as "id: _", queue, priority, crashes >= $4 as "suspect!""#,
         queue.name(),
         &room,

@@ -84,7 +84,8 @@ pub async fn claim(
     let rows = sqlx::query!(
         r#"with free as (
                select id from jobs
-                where id = any($1) and (state = 'dispatched' or state = 'waiting' and not limited) and (crashes >= $5) = $6
+                where id = any($1) and state in ('waiting', 'dispatched') and (state = 'dispatched' or not limited)
+                  and (crashes >= $5) = $6
                   and run_at <= clock_timestamp() + make_interval(secs => $7)
                   and not exists (select from paused_queues p where p.queue = jobs.queue)
                   for update skip locked

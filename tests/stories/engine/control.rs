@@ -136,7 +136,7 @@ async fn the_platforms_own_schedule_tidies_up() {
     let stop = CancellationToken::new();
     let config = world.worker_config(&["--worker-cron", "true"]);
     let worker = tokio::spawn(workers::run(config, world.clock.clone(), stop.clone()));
-    while world.count("select count(*) from jobs where kind = 'purge' and state = 'done'").await < 2 {
+    while world.count("select count(*) from jobs where kind = 'purge' and state = 'done'").await < 3 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     stop.cancel();

@@ -37,8 +37,8 @@ async fn relay<C>(shared: &Shared<C>, queue: Queue) -> Result<(), String> {
     let limits = shared.handlers.limits(queue);
     loop {
         let room = shared.lists.room(queue).await.map_err(|error| error.to_string())?;
-        // A nearly full list waits until it is worth a statement.
-        let room = room.map(|free| if free < ROOM / 4 { 0 } else { free });
+        // A list that is more than half full waits until it is worth a statement.
+        let room = room.map(|free| if free < ROOM / 2 { 0 } else { free });
         if room == [0; 3] {
             return Ok(());
         }
