@@ -16,9 +16,8 @@ use crate::wire::{self, Text};
 pub struct AvailabilityApi;
 
 /// Where the wall clock of weekly slots hangs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 enum Timezone {
-    #[default]
     #[oai(rename = "Europe/Paris")]
     Paris,
 }
@@ -50,10 +49,9 @@ struct ExceptionView {
 
 /// When a talent can work. Without weekly slots every time is free, unless an exception says no.
 #[derive(Debug, Object)]
-#[oai(deny_unknown_fields)]
+#[oai(deny_unknown_fields, skip_serializing_if_is_none)]
 struct AvailabilityView {
-    #[oai(default)]
-    timezone: Timezone,
+    timezone: Option<Timezone>,
     #[oai(default, validator(max_items = 50))]
     weekly: Vec<WeeklySlotView>,
     #[oai(default, validator(max_items = 200))]
@@ -69,7 +67,7 @@ impl From<Availability> for AvailabilityView {
         };
         let exception = |e: Exception| ExceptionView { from: e.from, to: e.to, available: e.available };
         Self {
-            timezone: Timezone::Paris,
+            timezone: Some(Timezone::Paris),
             weekly: availability.weekly.into_iter().map(slot).collect(),
             exceptions: availability.exceptions.into_iter().map(exception).collect(),
         }
