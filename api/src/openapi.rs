@@ -6,7 +6,7 @@ use poem::{IntoResponse, Route};
 use poem_openapi::OpenApiService;
 use serde_json::{Value, json};
 
-use crate::{admin, auth, conversations, invitations, missions, people};
+use crate::{admin, auth, conversations, invitations, missions, people, queues};
 
 type Apis = (
     auth::AuthApi,
@@ -15,6 +15,7 @@ type Apis = (
     invitations::InvitationsApi,
     conversations::ConversationsApi,
     admin::AdminApi,
+    queues::QueuesApi,
 );
 
 pub fn service() -> OpenApiService<Apis, ()> {
@@ -25,6 +26,7 @@ pub fn service() -> OpenApiService<Apis, ()> {
         invitations::InvitationsApi,
         conversations::ConversationsApi,
         admin::AdminApi,
+        queues::QueuesApi,
     );
     OpenApiService::new(apis, "SocioPulse", env!("CARGO_PKG_VERSION"))
         .description(DESCRIPTION)

@@ -58,7 +58,6 @@ pub struct Limiter {
     prefix: Arc<str>,
     general: Arc<RateLimit>,
     script: Arc<Script>,
-    /// Calls let through because Redis was away.
     unlimited: Arc<AtomicU64>,
 }
 
@@ -96,6 +95,11 @@ impl Limiter {
             script: Arc::new(Script::new(LOG)),
             unlimited: Arc::default(),
         }
+    }
+
+    /// Calls let through because Redis was away.
+    pub fn unlimited(&self) -> u64 {
+        self.unlimited.load(Ordering::Relaxed)
     }
 
     /// Counts a call against its budgets, all or none.

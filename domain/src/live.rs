@@ -233,6 +233,20 @@ pub async fn tell(tx: &mut Tx, now: OffsetDateTime, tellings: Vec<Telling>) -> R
     Ok(())
 }
 
+/// How long a feed can be resumed.
+pub const KEPT: time::Duration = time::Duration::days(7);
+
+/// Deletes events told before a time, at most `limit`; returns how many.
+pub async fn prune(conn: &mut PgConnection, before: OffsetDateTime, limit: i64) -> Result<u64> {
+    let deleted = sqlx::query!(
+        "delete from feed_events where (user_id, event_seq) in (
+             select user_id, event_seq from feed_events where created_at < $1 limit $2)",
+        before,
+        limit,
+    );
+    Ok(deleted.execute(conn).await?.rows_affected())
+}
+
 /// One row of a user's feed.
 #[derive(Debug)]
 pub struct FeedEvent {

@@ -10,3 +10,4 @@ mod faults;
 mod matching;
 mod openapi;
 mod roles;
+mod telemetry;

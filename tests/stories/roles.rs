@@ -81,6 +81,11 @@ async fn every_operation_has_its_answer_for_every_role() {
         ("setCompliance",         (Method::PATCH, format!("{user}/compliance"), Some(json!({ "status": "VALIDATED" })), [401, 403, 403, 403, 403, 403, 403, 200])),
         ("listJobs",              (Method::GET, "/api/v1/admin/jobs".into(), None,              [401, 403, 403, 403, 403, 403, 403, 200])),
         ("retryJob",              (Method::POST, format!("/api/v1/admin/jobs/{nobody}/retry"), None, [401, 403, 403, 403, 403, 403, 403, 404])),
+        ("getJob",                (Method::GET, format!("/api/v1/admin/jobs/{nobody}"), None,   [401, 403, 403, 403, 403, 403, 403, 404])),
+        ("cancelJob",             (Method::POST, format!("/api/v1/admin/jobs/{nobody}/cancel"), None, [401, 403, 403, 403, 403, 403, 403, 404])),
+        ("discardJob",            (Method::POST, format!("/api/v1/admin/jobs/{nobody}/discard"), None, [401, 403, 403, 403, 403, 403, 403, 404])),
+        ("pauseQueue",            (Method::POST, "/api/v1/admin/queues/media/pause".into(), None, [401, 403, 403, 403, 403, 403, 403, 200])),
+        ("resumeQueue",           (Method::POST, "/api/v1/admin/queues/media/resume".into(), None, [401, 403, 403, 403, 403, 403, 403, 200])),
         ("listQueues",            (Method::GET, "/api/v1/admin/queues".into(), None,            [401, 403, 403, 403, 403, 403, 403, 200])),
         // Last of each: it ends the session.
         ("logout",                (Method::POST, "/api/v1/auth/logout".into(), None,            [401, 204, 204, 204, 204, 204, 204, 204])),

@@ -109,6 +109,7 @@ fn worker(place: &Place, slots: usize) -> Outcome<Serving> {
             db,
             clock: Clock::default(),
             handlers: workers::handlers(app).on(no_mail),
+            crons: Vec::new(),
             slots: queues::ALL.map(|queue| (queue, slots)).to_vec(),
             drain: std::time::Duration::from_secs(5),
         };

@@ -87,6 +87,7 @@ pub async fn probe() -> Outcome {
         db,
         clock: Clock::default(),
         handlers,
+        crons: Vec::new(),
         slots: vec![(QUEUE, 1)],
         drain: Duration::from_secs(5),
     };
