@@ -34,7 +34,8 @@ struct Hold {
 }
 
 impl Job for Hold {
-    const POLICY: Policy = Policy::new("hold", QUEUE);
+    /// Longer than any wait for its companions, so that only a death ends its first run.
+    const POLICY: Policy = Policy::new("hold", QUEUE).timeout(Duration::from_secs(120));
 }
 
 /// Ends its process.
