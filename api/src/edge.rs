@@ -78,11 +78,19 @@ impl<E: Endpoint> Endpoint for AtTheEdge<E> {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let span = tracing::info_span!("request", request_id, %method, path);
         let context = trace::Context { request_id: Some(request_id.clone()), traceparent };
+        trace::follow(&span, &context);
 
         let origin = cors::origin(&request, &self.edge.app.origins);
         let mut response = match origin.as_ref().and_then(|_| cors::preflight(&request)) {
             Some(preflight) => preflight,
-            None => trace::within(context, self.serve(request, &request_id)).instrument(span).await,
+            None => {
+                let served = async {
+                    let response = self.serve(request, &request_id).await;
+                    tracing::debug!(status = response.status().as_u16(), "served");
+                    response
+                };
+                trace::within(context, served).instrument(span).await
+            }
         };
         let headers = response.headers_mut();
         if let Ok(value) = HeaderValue::from_str(&request_id) {
@@ -145,6 +153,10 @@ impl<E: Endpoint> AtTheEdge<E> {
             let mut response = refuse(ApiError::TooManyRequests { retry_after });
             decision.write(response.headers_mut());
             return response;
+        }
+
+        if let Some(Err(refusal)) = operation.map(|operation| app.pressure.admit(&operation.id)) {
+            return refuse(refusal);
         }
 
         let mut key = None;

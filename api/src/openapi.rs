@@ -7,7 +7,7 @@ use poem::{IntoResponse, Route};
 use poem_openapi::{ContactObject, LicenseObject, OpenApiService};
 use serde_json::{Value, json};
 
-use crate::{admin, auth, conversations, invitations, missions, people};
+use crate::{admin, auth, conversations, invitations, missions, notifications, people, queues};
 
 type Apis = (
     auth::AuthApi,
@@ -15,7 +15,9 @@ type Apis = (
     missions::MissionsApi,
     invitations::InvitationsApi,
     conversations::ConversationsApi,
+    notifications::NotificationsApi,
     admin::AdminApi,
+    queues::QueuesApi,
 );
 
 pub fn service() -> OpenApiService<Apis, ()> {
@@ -25,7 +27,9 @@ pub fn service() -> OpenApiService<Apis, ()> {
         missions::MissionsApi,
         invitations::InvitationsApi,
         conversations::ConversationsApi,
+        notifications::NotificationsApi,
         admin::AdminApi,
+        queues::QueuesApi,
     );
     OpenApiService::new(apis, "SocioPulse", env!("CARGO_PKG_VERSION"))
         .description(DESCRIPTION)

@@ -58,7 +58,6 @@ pub struct Limiter {
     prefix: Arc<str>,
     general: Arc<RateLimit>,
     script: Arc<Script>,
-    /// Calls let through because Redis was away.
     unlimited: Arc<AtomicU64>,
 }
 
@@ -98,6 +97,11 @@ impl Limiter {
         }
     }
 
+    /// Calls let through because Redis was away.
+    pub fn unlimited(&self) -> u64 {
+        self.unlimited.load(Ordering::Relaxed)
+    }
+
     /// Counts a call against its budgets, all or none.
     pub async fn check(&self, operation: &str, caller: &str, address: &str) -> Decision {
         if self.general.0.is_empty() {
@@ -123,11 +127,6 @@ impl Limiter {
         }
         let budget = Budget { name: "upgrade".into(), quota: 20, window: Duration::from_secs(10) };
         self.count("upgrade", vec![(budget, address)]).await
-    }
-
-    /// Calls that were let through because Redis gave no answer, since the process began.
-    pub fn unlimited(&self) -> u64 {
-        self.unlimited.load(Ordering::Relaxed)
     }
 
     async fn count(&self, operation: &str, budgets: Vec<(Budget, &str)>) -> Decision {

@@ -24,6 +24,8 @@ pub enum Tag {
     Matching,
     /// Conversations; live over the WebSocket, history here.
     Messages,
+    /// What one is told in the app.
+    Notifications,
     /// For admins.
     Admin,
 }

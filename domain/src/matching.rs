@@ -53,11 +53,19 @@ pub fn score(matched: i32, wanted: usize) -> i16 {
     }
 }
 
+/// Whom a ranking is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whom {
+    Everybody,
+    /// A later wave leaves those out who were invited before.
+    NotYetInvited,
+}
+
 /// The first `limit` talents by the six steps; empty when the mission has no coordinates.
 ///
 /// The cheap tests and the order run on the search table's index alone; uncommon specialties are looked up only where a
 /// mission asks for some. Whether a talent is taken at that time is asked after the sort, and only until enough are free.
-pub async fn rank(conn: &mut PgConnection, mission: &Mission, limit: i64) -> Result<Vec<Match>> {
+pub async fn rank(conn: &mut PgConnection, mission: &Mission, whom: Whom, limit: i64) -> Result<Vec<Match>> {
     let Some(point) = mission.point() else { return Ok(Vec::new()) };
     let bounds = point.bounds(f64::from(mission.radius_km));
     let (bits, others) = specialties::encode(&mission.specialties);
@@ -83,6 +91,7 @@ pub async fn rank(conn: &mut PgConnection, mission: &Mission, limit: i64) -> Res
             where not exists (select from assignments a
                                where a.talent_id = ranked.talent_id and a.status in ('ASSIGNED', 'IN_PROGRESS')
                                  and a.period && tstzrange($15, $16))
+              and ($18 or not exists (select from invitations i where i.mission_id = $19 and i.talent_id = ranked.talent_id))
             order by matched desc, average_rating desc, distance_km, total_missions desc, talent_id
             limit $17"#,
         mission.profession_id,
@@ -102,6 +111,8 @@ pub async fn rank(conn: &mut PgConnection, mission: &Mission, limit: i64) -> Res
         mission.start_date,
         mission.end_date,
         limit,
+        whom == Whom::Everybody,
+        mission.id.0,
     )
     .fetch_all(conn)
     .await?;

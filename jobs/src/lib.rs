@@ -6,13 +6,16 @@ pub mod effects;
 pub mod ledger;
 pub mod match_mission;
 pub mod notify;
+pub mod purge;
 pub mod queues;
+pub mod schedule;
 pub mod send_mail;
 
 pub use ledger::{Job, Policy};
 pub use match_mission::MatchMission;
 pub use notify::Notify;
+pub use purge::Purge;
 pub use send_mail::{Mail, SendMail};
 
 /// Every kind of job. `workers::handlers` must know them all; a test compares.
-pub const KINDS: [Policy; 3] = [MatchMission::POLICY, Notify::POLICY, SendMail::POLICY];
+pub const KINDS: &[Policy] = &[MatchMission::POLICY, Notify::POLICY, Purge::POLICY, SendMail::POLICY];

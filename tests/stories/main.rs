@@ -9,5 +9,7 @@ mod engine;
 mod faults;
 mod idempotency;
 mod matching;
+mod notifications;
 mod openapi;
 mod roles;
+mod telemetry;

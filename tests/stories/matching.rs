@@ -447,7 +447,10 @@ async fn compare(
         slots: 1,
     };
     let mission = domain::missions::post(&mut tx, posted, world.clock.now()).await.unwrap().mission;
-    let found = domain::matching::rank(&mut tx, &mission, domain::matching::TOP).await.unwrap();
+    let found =
+        domain::matching::rank(&mut tx, &mission, domain::matching::Whom::Everybody, domain::matching::TOP)
+            .await
+            .unwrap();
     let found = found.into_iter().map(|m| (m.talent_id.0, m.distance_km)).collect();
     (oracle(&known, wanted, diploma, car, night), found)
 }

@@ -121,8 +121,14 @@ impl World {
 
     /// Starts another worker.
     pub fn start_worker(&mut self) {
+        // What comes back by the clock would come between a story and its end.
+        let config = self.worker_config(&["--worker-cron", "false"]);
+        self.running.push(tokio::spawn(workers::run(config, self.clock.clone(), self.stop.clone())));
+    }
+
+    pub fn worker_config(&self, settings: &[&str]) -> workers::Config {
         let mails = std::env::temp_dir().join(format!("{}-mails", self.prefix));
-        let config = workers::Config::parse_from([
+        let mut args = vec![
             "worker",
             "--database-url",
             &self.database_url,
@@ -132,8 +138,9 @@ impl World {
             &self.prefix,
             "--mail-dir",
             mails.to_str().unwrap(),
-        ]);
-        self.running.push(tokio::spawn(workers::run(config, self.clock.clone(), self.stop.clone())));
+        ];
+        args.extend(settings);
+        workers::Config::parse_from(args)
     }
 
     /// The mails that were sent, as text.

@@ -20,7 +20,7 @@ pub async fn run(job: MatchMission, run: Run<App>) -> JobResult {
         return run.done_without_effects();
     }
 
-    let found = matching::rank(&mut tx, &mission, matching::TOP).await?;
+    let found = matching::rank(&mut tx, &mission, matching::Whom::Everybody, matching::TOP).await?;
     matching::store(&mut tx, &mission, &found).await?;
     let talents: Vec<_> = found.iter().map(|talent| talent.talent_id).collect();
     let invited = invitations::insert(&mut tx, mission.id, &talents, 1, now).await?;

@@ -126,6 +126,11 @@ impl Hub {
         Ok(hub)
     }
 
+    /// Signed-in sockets of this process.
+    pub fn connections(&self) -> usize {
+        self.sockets().len()
+    }
+
     /// Tells every socket to close with 1012 (service restart).
     pub fn close(&self) {
         self.0.stop.cancel();

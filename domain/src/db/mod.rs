@@ -16,11 +16,13 @@ use crate::bus::{Bus, Signal};
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
 
 /// No stopped process may hold a row for longer than a lease, and no client that went away may keep the server busy.
-const SESSION: [(&str, &str); 4] = [
+const SESSION: [(&str, &str); 5] = [
     ("idle_in_transaction_session_timeout", "3s"),
     ("lock_timeout", "3s"),
     ("client_connection_check_interval", "1s"),
     ("statement_timeout", "15s"),
+    // A statement here takes milliseconds; compiling one takes two hundred.
+    ("jit", "off"),
 ];
 
 #[derive(Clone, Debug)]

@@ -108,6 +108,7 @@ fn worker(place: &Place) -> Outcome<Serving> {
             db,
             clock: Clock::default(),
             handlers: workers::handlers(app).on(no_mail),
+            crons: Vec::new(),
             slots: queues::ALL.map(|queue| (queue, 32)).to_vec(),
             drain: std::time::Duration::from_secs(5),
         };
