@@ -4,6 +4,8 @@
 //! whoever began it does. Where the database can decide, the statement decides: conditional `UPDATE`, `ON CONFLICT`,
 //! a named constraint.
 
+pub mod applications;
+pub mod assignments;
 pub mod bus;
 pub mod clock;
 pub mod db;
@@ -26,6 +28,7 @@ pub mod sessions;
 pub mod specialties;
 pub mod trace;
 pub mod users;
+pub mod waves;
 
 pub use bus::Bus;
 pub use clock::Clock;

@@ -57,8 +57,10 @@ pub fn score(matched: i32, wanted: usize) -> i16 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whom {
     Everybody,
-    /// A later wave leaves those out who were invited before.
+    /// A later wave leaves those out who were invited before; an invitation that expired may be made anew.
     NotYetInvited,
+    /// Those of whom an invitation waits for its answer, or had one.
+    Invited,
 }
 
 /// The first `limit` talents by the six steps; empty when the mission has no coordinates.
@@ -91,7 +93,10 @@ pub async fn rank(conn: &mut PgConnection, mission: &Mission, whom: Whom, limit:
             where not exists (select from assignments a
                                where a.talent_id = ranked.talent_id and a.status in ('ASSIGNED', 'IN_PROGRESS')
                                  and a.period && tstzrange($15, $16))
-              and ($18 or not exists (select from invitations i where i.mission_id = $19 and i.talent_id = ranked.talent_id))
+              and not exists (select from assignments w
+                               where w.mission_id = $19 and w.talent_id = ranked.talent_id and w.status = 'WITHDRAWN')
+              and ($18 or $20 = exists (select from invitations i where i.mission_id = $19 and i.talent_id = ranked.talent_id
+                                           and i.status <> 'EXPIRED'))
             order by matched desc, average_rating desc, distance_km, total_missions desc, talent_id
             limit $17"#,
         mission.profession_id,
@@ -113,24 +118,45 @@ pub async fn rank(conn: &mut PgConnection, mission: &Mission, whom: Whom, limit:
         limit,
         whom == Whom::Everybody,
         mission.id.0,
+        whom == Whom::Invited,
     )
     .fetch_all(conn)
     .await?;
     Ok(matches)
 }
 
-/// Stores the answer under its ranks.
-pub async fn store(conn: &mut PgConnection, mission: &Mission, matches: &[Match]) -> Result<()> {
+/// Stores the answer under its ranks, in place of an earlier one, and returns it as it is read.
+pub async fn store(
+    conn: &mut PgConnection,
+    mission: &Mission,
+    matches: &[Match],
+) -> Result<Vec<MatchedTalent>> {
+    if mission.matched_at.is_some() {
+        sqlx::query!("delete from mission_matches where mission_id = $1", mission.id.0)
+            .execute(&mut *conn)
+            .await?;
+    }
     let ranks: Vec<i16> = (1..).take(matches.len()).collect();
     let talents: Vec<_> = matches.iter().map(|m| m.talent_id.0).collect();
     let distances: Vec<_> = matches.iter().map(|m| m.distance_km).collect();
     let scores: Vec<_> = matches.iter().map(|m| score(m.matched, mission.specialties.len())).collect();
-    sqlx::query!(
-        "insert into mission_matches (mission_id, rank, talent_id, distance_km, score, matched_specialties)
-         select $1, rank, talent_id, distance_km, score,
-                array(select tag from unnest(p.specialties) as own (tag) where tag = any ($6) order by tag)
-           from unnest($2::int2[], $3::uuid[], $4::float8[], $5::int2[]) as found (rank, talent_id, distance_km, score)
-           join profiles p on p.user_id = found.talent_id",
+    let rows = sqlx::query_as!(
+        StoredMatch,
+        r#"with stored as (
+               insert into mission_matches (mission_id, rank, talent_id, distance_km, score, matched_specialties)
+               select $1, rank, talent_id, distance_km, score,
+                      array(select tag from unnest(p.specialties) as own (tag) where tag = any ($6) order by tag)
+                 from unnest($2::int2[], $3::uuid[], $4::float8[], $5::int2[]) as found (rank, talent_id, distance_km, score)
+                 join profiles p on p.user_id = found.talent_id
+               returning *
+           )
+           select s.rank as "rank!", s.talent_id as "talent_id!: UserId", s.distance_km as "distance_km!", s.score as "score!",
+                  s.matched_specialties as "matched_specialties!", p.first_name, left(p.last_name, 1) as last_initial, p.city,
+                  p.average_rating, p.total_missions, i.status as "invitation_status?: crate::invitations::InvitationStatus"
+             from stored s
+             join profiles p on p.user_id = s.talent_id
+             left join invitations i on i.mission_id = s.mission_id and i.talent_id = s.talent_id
+            order by s.rank"#,
         mission.id.0,
         &ranks,
         &talents,
@@ -138,14 +164,15 @@ pub async fn store(conn: &mut PgConnection, mission: &Mission, matches: &[Match]
         &scores,
         &mission.specialties,
     )
-    .execute(conn)
+    .fetch_all(conn)
     .await?;
-    Ok(())
+    Ok(rows.into_iter().map(Into::into).collect())
 }
 
 /// The stored answer.
 pub async fn list_stored(conn: &mut PgConnection, mission: MissionId) -> Result<Vec<MatchedTalent>> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        StoredMatch,
         r#"select s.rank, s.talent_id as "talent_id: UserId", s.distance_km, s.score, s.matched_specialties, p.first_name,
                   left(p.last_name, 1) as last_initial, p.city, p.average_rating, p.total_missions,
                   i.status as "invitation_status?: crate::invitations::InvitationStatus"
@@ -157,9 +184,27 @@ pub async fn list_stored(conn: &mut PgConnection, mission: MissionId) -> Result<
     )
     .fetch_all(conn)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| MatchedTalent {
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
+/// A row of the stored answer, beside what the talent's profile says now.
+struct StoredMatch {
+    rank: i16,
+    talent_id: UserId,
+    distance_km: f64,
+    score: i16,
+    matched_specialties: Vec<String>,
+    first_name: Option<String>,
+    last_initial: Option<String>,
+    city: Option<String>,
+    average_rating: i16,
+    total_missions: i32,
+    invitation_status: Option<crate::invitations::InvitationStatus>,
+}
+
+impl From<StoredMatch> for MatchedTalent {
+    fn from(row: StoredMatch) -> Self {
+        Self {
             rank: row.rank,
             talent_id: row.talent_id,
             first_name: row.first_name,
@@ -171,8 +216,8 @@ pub async fn list_stored(conn: &mut PgConnection, mission: MissionId) -> Result<
             total_missions: row.total_missions,
             matched_specialties: row.matched_specialties,
             invitation_status: row.invitation_status,
-        })
-        .collect())
+        }
+    }
 }
 
 pub fn one_decimal(value: f64) -> f64 {

@@ -19,6 +19,27 @@ pub enum NotificationType {
     MissionAssigned,
     /// To the talent: the acceptance counts.
     AssignmentConfirmed,
+    /// To the client: an assigned talent has withdrawn; the search goes on.
+    AssignmentWithdrawn,
+    /// To the client: a talent has applied.
+    ApplicationReceived,
+    /// To the client: an applicant has taken the application back.
+    ApplicationWithdrawn,
+    /// To the talent: the client has declined the application, or the mission is full.
+    ApplicationRejected,
+    /// To an applicant: the mission was changed since the application.
+    MissionChanged,
+    /// To talents who were assigned, invited or had applied, and to the client when somebody else did it: the mission will not
+    /// take place.
+    MissionCancelled,
+    /// To the client: the own cancellation counts, at its price.
+    CancellationConfirmed,
+    /// To the client: the start has come, and nobody, or not everybody, was found.
+    MissionExpired,
+    /// To the client: the last wave was half a day ago and slots are free.
+    MissionUnfilled,
+    /// To the client: the mission starts in 24 hours and slots are free.
+    MissionDeadline,
 }
 
 #[derive(Debug)]
@@ -69,6 +90,16 @@ fn name(kind: NotificationType) -> String {
         NotificationType::MissionInvitation => "MISSION_INVITATION",
         NotificationType::MissionAssigned => "MISSION_ASSIGNED",
         NotificationType::AssignmentConfirmed => "ASSIGNMENT_CONFIRMED",
+        NotificationType::AssignmentWithdrawn => "ASSIGNMENT_WITHDRAWN",
+        NotificationType::ApplicationReceived => "APPLICATION_RECEIVED",
+        NotificationType::ApplicationWithdrawn => "APPLICATION_WITHDRAWN",
+        NotificationType::ApplicationRejected => "APPLICATION_REJECTED",
+        NotificationType::MissionChanged => "MISSION_CHANGED",
+        NotificationType::MissionCancelled => "MISSION_CANCELLED",
+        NotificationType::CancellationConfirmed => "CANCELLATION_CONFIRMED",
+        NotificationType::MissionExpired => "MISSION_EXPIRED",
+        NotificationType::MissionUnfilled => "MISSION_UNFILLED",
+        NotificationType::MissionDeadline => "MISSION_DEADLINE",
     }
     .to_owned()
 }

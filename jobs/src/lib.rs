@@ -2,17 +2,36 @@
 //!
 //! One job is one file here (payload and policy) and one file of the same name in `workers` (the handler).
 
+pub mod alert_operations;
+pub mod alert_unfilled;
+pub mod cancel_cascade;
+pub mod dispatch_wave;
 pub mod effects;
+pub mod expire_mission;
 pub mod ledger;
 pub mod match_mission;
 pub mod notify;
 pub mod queues;
 pub mod send_mail;
 
+pub use alert_operations::AlertOperations;
+pub use alert_unfilled::{AlertUnfilled, Occasion};
+pub use cancel_cascade::CancelCascade;
+pub use dispatch_wave::DispatchWave;
+pub use expire_mission::ExpireMission;
 pub use ledger::{Job, Policy};
 pub use match_mission::MatchMission;
 pub use notify::Notify;
 pub use send_mail::{Mail, SendMail};
 
 /// Every kind of job. `workers::handlers` must know them all; a test compares.
-pub const KINDS: [Policy; 3] = [MatchMission::POLICY, Notify::POLICY, SendMail::POLICY];
+pub const KINDS: [Policy; 8] = [
+    AlertOperations::POLICY,
+    AlertUnfilled::POLICY,
+    CancelCascade::POLICY,
+    DispatchWave::POLICY,
+    ExpireMission::POLICY,
+    MatchMission::POLICY,
+    Notify::POLICY,
+    SendMail::POLICY,
+];

@@ -3,10 +3,13 @@
 
 mod world;
 
+mod applications;
 mod auth;
 mod chat;
 mod engine;
 mod faults;
 mod matching;
+mod mission_end;
 mod openapi;
 mod roles;
+mod waves;

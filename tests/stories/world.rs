@@ -246,11 +246,13 @@ impl World {
         sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
     }
 
-    /// Ends the platform. Nothing may be left in the queue, and nothing dead.
+    /// Ends the platform. Nothing that is due may be left in the queue, and nothing dead.
     pub async fn end(self) {
         let left: Vec<(String, String, Value)> = sqlx::query_as(
-            "select kind, state::text, causes from jobs where state in ('waiting', 'dispatched', 'running', 'dead')",
+            "select kind, state::text, causes from jobs where state in ('dispatched', 'running', 'dead')
+                or state = 'waiting' and run_at <= clock_timestamp() + make_interval(secs => $1)",
         )
+        .bind(self.clock.ahead().as_seconds_f64())
         .fetch_all(&self.pool)
         .await
         .unwrap();

@@ -28,6 +28,9 @@ pub struct Config {
     /// Seconds that a stopping worker waits for what runs, before giving it back.
     #[arg(long, env = "WORKER_DRAIN_SECONDS", default_value_t = 20)]
     pub drain_seconds: u64,
+    /// Operations address that is mailed at once when a CRITICAL mission is posted; nobody when empty.
+    #[arg(long, env = "ALERT_EMAIL", default_value = "")]
+    pub alert_email: String,
     #[command(flatten)]
     pub mail: MailConfig,
     #[command(flatten)]

@@ -4,6 +4,11 @@ pub mod config;
 pub mod engine;
 pub mod mailer;
 
+mod alert_operations;
+mod alert_unfilled;
+mod cancel_cascade;
+mod dispatch_wave;
+mod expire_mission;
 mod match_mission;
 mod notify;
 mod send_mail;
@@ -24,11 +29,21 @@ pub struct App {
     pub db: Db,
     pub clock: Clock,
     pub mailer: Arc<Mailer>,
+    /// Who is told of CRITICAL missions.
+    pub alert_email: Option<String>,
 }
 
 /// Every kind of job and who runs it.
 pub fn handlers(app: App) -> Handlers<App> {
-    Handlers::new(app).on(match_mission::run).on(notify::run).on(send_mail::run)
+    Handlers::new(app)
+        .on(alert_operations::run)
+        .on(alert_unfilled::run)
+        .on(cancel_cascade::run)
+        .on(dispatch_wave::run)
+        .on(expire_mission::run)
+        .on(match_mission::run)
+        .on(notify::run)
+        .on(send_mail::run)
 }
 
 /// One worker process, until `stop` is cancelled and what runs has ended.
@@ -37,7 +52,8 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> io::R
     let bus = domain::Bus::new(redis, &config.redis_prefix);
     let db = Db::connect(&config.database_url, config.database_connections, bus).map_err(io::Error::other)?;
     let mailer = Arc::new(Mailer::new(&config.mail)?);
-    let app = App { db: db.clone(), clock: clock.clone(), mailer };
+    let alert_email = Some(config.alert_email.clone()).filter(|address| !address.is_empty());
+    let app = App { db: db.clone(), clock: clock.clone(), mailer, alert_email };
     let engine = engine::Config {
         slots: config.slots(),
         database_url: config.database_url,
@@ -60,7 +76,8 @@ mod tests {
         let db =
             Db::connect("postgres://nobody@127.0.0.1:1/none", 1, domain::Bus::new(redis, "test")).unwrap();
         let mailer = Arc::new(Mailer::new(&config::MailConfig::folder(std::env::temp_dir())).unwrap());
-        let mut known: Vec<_> = handlers(App { db, clock: Clock::default(), mailer }).kinds().collect();
+        let mut known: Vec<_> =
+            handlers(App { db, clock: Clock::default(), mailer, alert_email: None }).kinds().collect();
         let mut kinds: Vec<_> = jobs::KINDS.iter().map(|policy| policy.kind).collect();
         known.sort_unstable();
         kinds.sort_unstable();

@@ -147,8 +147,21 @@ macro_rules! texts {
     };
 }
 
-const TEXTS: &[(&str, &str)] =
-    texts!["mission-invitation", "mission-assigned", "assignment-confirmed", "security-alert"];
+const TEXTS: &[(&str, &str)] = texts![
+    "mission-invitation",
+    "mission-assigned",
+    "assignment-confirmed",
+    "security-alert",
+    "assignment-withdrawn",
+    "application-received",
+    "application-rejected",
+    "mission-changed",
+    "mission-cancelled",
+    "cancellation-confirmed",
+    "mission-expired",
+    "mission-unfilled",
+    "critical-mission"
+];
 
 #[cfg(test)]
 mod tests {
@@ -158,7 +171,7 @@ mod tests {
     fn letter(template: &'static str, locale: &str) -> Letter {
         let facts = context! {
             first_name => "Zoé", title => "Renfort <b>nuit</b>", city => "Nîmes", start => "lundi 2 mars 2026 à 20 h 00",
-            end => "06 h 00", hourly_rate => "25,50 €", link => "https://sociopulse.test/x?a=1&b=2",
+            end => "06 h 00", hourly_rate => "25,50 €", price => "12,75 €", link => "https://sociopulse.test/x?a=1&b=2",
         };
         Letter {
             link: "https://sociopulse.test/x?a=1&b=2".into(),
@@ -173,7 +186,7 @@ mod tests {
     #[test]
     fn every_mail_renders_in_both_languages_and_escapes() {
         let mailer = Mailer::new(&MailConfig::folder(std::env::temp_dir())).unwrap();
-        for template in ["mission-invitation", "mission-assigned", "assignment-confirmed", "security-alert"] {
+        for template in TEXTS.iter().filter_map(|(name, _)| name.strip_suffix(".fr.txt")) {
             for locale in ["fr", "en"] {
                 let bytes = mailer.render(&letter(template, locale)).unwrap().formatted();
                 let text = String::from_utf8_lossy(&bytes);

@@ -1,4 +1,7 @@
-//! Relief missions: post, list, read, and who fits.
+//! Relief missions: post, list, read, and who fits. Changing and ending them, and applying to them, have files of their own.
+
+pub mod applications;
+pub mod life;
 
 use domain::geo::Point;
 use domain::ids::{EstablishmentId, MissionId};
@@ -26,6 +29,8 @@ mirror! {
     UrgencyLevel = domain::missions::UrgencyLevel { Low, Medium, High, Critical }
     MissionStatus = domain::missions::MissionStatus { Open, Assigned, InProgress, Completed, Cancelled }
     MatchingState = domain::missions::MatchingState { Pending, WaitingForLocation, Matched, None }
+    /// Who or what ended a mission before it began.
+    CancelCause = domain::missions::CancelCause { Client, Admin, Expired, Account }
 }
 
 /// Mine: posted by me, for my establishments, or assigned to me. Open: to everybody.
@@ -139,6 +144,12 @@ pub struct MissionView {
     filled: i16,
     status: MissionStatus,
     matching: MatchingState,
+    cancel_cause: Option<CancelCause>,
+    #[oai(validator(max_length = 500))]
+    cancel_reason: Option<String>,
+    cancelled_at: Option<OffsetDateTime>,
+    /// What the cancellation costs the client.
+    cancellation_cents: Option<i32>,
     created_at: OffsetDateTime,
 }
 
@@ -171,6 +182,10 @@ impl MissionView {
             filled: mission.filled,
             status: mission.status.into(),
             matching: mission.matching.into(),
+            cancel_cause: mission.cancel_cause.map(Into::into),
+            cancel_reason: mission.cancel_reason.filter(|_| whole),
+            cancelled_at: mission.cancelled_at,
+            cancellation_cents: mission.cancellation_cents.filter(|_| whole),
             created_at: mission.created_at,
         }
     }
@@ -397,6 +412,20 @@ impl MissionsApi {
         let (mission, sight) =
             missions::get_for(&mut *app.db.conn().await?, MissionId(id.0), caller.0).await?;
         Ok(Json(MissionView::of(mission, sight)))
+    }
+
+    /// Change an open mission
+    ///
+    /// When something that the matching reads changed, it is matched again.
+    #[oai(path = "/missions/:id", method = "patch", operation_id = "updateMission")]
+    async fn update_mission(
+        &self,
+        app: Data<&App>,
+        caller: Auth<VerifiedClient>,
+        id: Path<Uuid>,
+        body: Json<life::MissionChange>,
+    ) -> ApiResult<Json<MissionView>> {
+        life::change(&app, caller.0, id.0, body.0).await
     }
 
     /// The stored top three
