@@ -62,7 +62,7 @@ async fn nobody_is_found_and_the_mission_expires_at_its_start() {
     world.drain().await;
     world.clock.advance(Duration::hours(24) + Duration::MINUTE);
     world.drain().await;
-    let of = |kind: &'static str| async {
+    let of = async |kind: &'static str| {
         sqlx::query_scalar::<_, i64>("select count(*) from notifications where type = $1")
             .bind(kind)
             .fetch_one(&world.pool)
