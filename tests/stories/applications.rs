@@ -26,8 +26,8 @@ async fn an_application_is_accepted_and_the_others_are_rejected() {
     );
 
     let accept = format!("/api/v1/applications/{}/accept", applied["id"].as_str().unwrap());
-    let assignment = client.act(&accept).await.expect(200);
-    assert_eq!(client.act(&accept).await.expect(200)["id"], assignment["id"]);
+    let assignment = client.post(&accept, json!({})).await.expect(200);
+    assert_eq!(client.post(&accept, json!({})).await.expect(200)["id"], assignment["id"]);
     world.drain().await;
     assert_eq!(first.get("/api/v1/me/applications").await.expect(200)["items"][0]["status"], "ACCEPTED");
     assert_eq!(second.get("/api/v1/me/applications").await.expect(200)["items"][0]["status"], "REJECTED");
@@ -63,7 +63,7 @@ async fn fifty_of_both_kinds_at_once_and_exactly_the_slots_win() {
             format!("/api/v1/invitations/{invitation}/accept")
         };
         let who = if n % 2 == 0 { client.clone() } else { talent };
-        tries.push(async move { who.act(&path).await });
+        tries.push(async move { who.post(&path, json!({})).await });
     }
     let answers = futures_util::future::join_all(tries).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 3);

@@ -82,6 +82,7 @@ async fn a_cancelled_mission_frees_its_talent_and_tells_everybody_once() {
     let nurse = world.nurse("nurse", 1.0).await;
     let (path, _) = filled(&world, &client, &nurse).await;
     world.clock.advance(Duration::hours(1));
+    let (client, nurse) = (world.returning(&client).await, world.returning(&nurse).await);
     let price = client.get(&format!("{path}/cancellation")).await.expect(200);
     assert_eq!((&price["plannedCents"], &price["priceCents"]), (&json!(20_000), &json!(10_000)));
     let mut socket = nurse.socket().await;
@@ -124,13 +125,13 @@ async fn a_talent_withdraws_and_the_next_one_is_asked() {
     let contacts = format!("/api/v1/missions/{}/contacts", posted["id"].as_str().unwrap());
     assert_eq!(nurse.get(&contacts).await.expect(200)["items"].as_array().unwrap().len(), 2);
     let other = world.nurse("other", 2.0).await;
-    nurse.act(&format!("{path}/withdraw")).await.expect(200);
+    nurse.post(&format!("{path}/withdraw"), json!({})).await.expect(200);
     world.drain().await;
     assert_eq!(client.get(&path).await.expect(200)["status"], "OPEN");
     let items = client.get(&format!("{path}/matches")).await.expect(200)["items"].clone();
     assert_eq!(items.as_array().unwrap().len(), 1, "without the one who left");
     assert_eq!(items[0]["talentId"], other.id.as_str());
-    nurse.act(&format!("{path}/withdraw")).await.expect_error(403, "NOT_A_PARTICIPANT");
+    nurse.post(&format!("{path}/withdraw"), json!({})).await.expect_error(403, "NOT_A_PARTICIPANT");
     client.get(&contacts).await.expect_error(409, "MISSION_NOT_ASSIGNED");
     nurse.get(&contacts).await.expect_error(403, "NOT_A_PARTICIPANT");
     world.end().await;

@@ -96,6 +96,7 @@ async fn some_were_found_and_it_takes_place_with_them() {
     world.clock.advance(Duration::DAY + Duration::MINUTE);
     world.drain().await;
     again(&world).await;
+    let client = world.returning(&client).await;
     let view = client.get(&path(&posted)).await.expect(200);
     assert_eq!(
         (&view["status"], &view["slots"], &view["filled"]),

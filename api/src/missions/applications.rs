@@ -194,10 +194,10 @@ impl ApplicationsApi {
         app: Data<&App>,
         caller: Auth<VerifiedClient>,
         id: Path<Uuid>,
-        body: Json<Option<ApplicationAcceptance>>,
+        body: Json<ApplicationAcceptance>,
     ) -> ApiResult<Json<AssignmentView>> {
         let now = app.clock.now();
-        let reason = body.0.and_then(|body| body.working_time_override).map(|over| over.reason.0);
+        let reason = body.0.working_time_override.map(|over| over.reason.0);
         let mut tx = app.db.begin().await?;
         let accepted = applications::accept(&mut tx, ApplicationId(id.0), caller.0, reason, now).await?;
         effects::assigned(&mut tx, &accepted, now).await?;

@@ -344,10 +344,10 @@ impl MissionLifeApi {
         app: Data<&App>,
         caller: Auth<VerifiedTalent>,
         id: Path<Uuid>,
-        body: Json<Option<WithdrawRequest>>,
+        body: Json<WithdrawRequest>,
     ) -> ApiResult<Json<MissionView>> {
         let now = app.clock.now();
-        let reason = body.0.and_then(|body| body.reason).map(String::from);
+        let reason = body.0.reason.map(String::from);
         let mut tx = app.db.begin().await?;
         let released =
             assignments::withdraw(&mut tx, MissionId(id.0), caller.0.user, reason.as_deref(), now).await?;
