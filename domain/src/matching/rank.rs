@@ -33,8 +33,10 @@ pub fn score(matched: i32, wanted: usize) -> i16 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whom {
     Everybody,
-    /// A later wave leaves those out who were invited before.
+    /// A later wave leaves those out who were invited before; an invitation that expired may be made anew.
     NotYetInvited,
+    /// Those of whom an invitation waits for its answer, or had one.
+    Invited,
 }
 
 /// The first `limit` talents by the six steps; empty when the mission has no coordinates.
@@ -70,7 +72,10 @@ pub async fn rank(conn: &mut PgConnection, mission: &Mission, whom: Whom, limit:
             where not exists (select from assignments a
                                where a.talent_id = ranked.talent_id and a.status in ('ASSIGNED', 'IN_PROGRESS')
                                  and a.period && tstzrange($15, $16))
-              and ($18 or not exists (select from invitations i where i.mission_id = $19 and i.talent_id = ranked.talent_id))
+              and not exists (select from assignments w
+                               where w.mission_id = $19 and w.talent_id = ranked.talent_id and w.status = 'WITHDRAWN')
+              and ($18 or $21 = exists (select from invitations i where i.mission_id = $19 and i.talent_id = ranked.talent_id
+                                           and i.status <> 'EXPIRED'))
               and not is_excluded(ranked.talent_id, $14, $20)
               and is_available(ranked.talent_id, $15, $16)
               and working_time_breach(ranked.talent_id, $15, $16) is null
@@ -96,6 +101,7 @@ pub async fn rank(conn: &mut PgConnection, mission: &Mission, whom: Whom, limit:
         whom == Whom::Everybody,
         mission.id.0,
         mission.establishment_id.map(|site| site.0),
+        whom == Whom::Invited,
     )
     .fetch_all(conn)
     .await?;
