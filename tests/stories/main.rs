@@ -18,8 +18,6 @@ mod matching;
 mod mission_end;
 mod notifications;
 mod openapi;
-mod openapi;
-mod roles;
 mod roles;
 mod telemetry;
 mod waves;
