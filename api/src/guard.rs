@@ -39,6 +39,8 @@ macro_rules! rules {
 rules! {
     /// Any living session, also of a suspended account: what is one's own may be read.
     Anyone = |_| true;
+    /// Anybody but a suspended account.
+    Active = |viewer| viewer.status != Status::Suspended;
     ActiveClient = |viewer| viewer.role == Role::Client && viewer.status != Status::Suspended;
     ActiveTalent = |viewer| viewer.role == Role::Talent && viewer.status != Status::Suspended;
     VerifiedTalent = |viewer| viewer.role == Role::Talent && viewer.status == Status::Verified;

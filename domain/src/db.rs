@@ -88,6 +88,10 @@ impl Tx {
         }
     }
 
+    pub fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
     pub async fn commit(self) -> Result<(), sqlx::Error> {
         self.inner.commit().await?;
         for signal in self.signals {

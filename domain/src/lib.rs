@@ -6,6 +6,7 @@
 
 pub mod bus;
 pub mod clock;
+pub mod conversations;
 pub mod db;
 pub mod error;
 pub mod establishments;

@@ -10,7 +10,7 @@ use crate::ids::{ConversationId, EstablishmentId, MissionId, UserId};
 use crate::page::{Cursor, Page};
 use crate::sessions::Viewer;
 use crate::users::Role;
-use crate::{clock, establishments, geo, messages, professions, specialties};
+use crate::{clock, conversations, establishments, geo, professions, specialties};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -171,7 +171,7 @@ pub async fn post(conn: &mut PgConnection, new: NewMission, now: OffsetDateTime)
         field: "latitude",
         message: "latitude and longitude come together",
     })?;
-    messages::create_for_mission(conn, id, now).await?;
+    conversations::create_for_mission(conn, id, now).await?;
     Ok(Posted { mission: get(conn, id).await? })
 }
 

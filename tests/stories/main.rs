@@ -5,6 +5,7 @@ mod world;
 
 mod auth;
 mod chat;
+mod conversations;
 mod engine;
 mod faults;
 mod matching;

@@ -65,6 +65,8 @@ impl std::fmt::Debug for Subscriber {
 #[derive(Debug)]
 struct SignedIn {
     session: SessionId,
+    /// Then a suspension closes it no second time.
+    was_suspended: bool,
     cut: Cut,
 }
 
@@ -214,11 +216,12 @@ impl Hub {
     }
 
     /// Hands a signal to its room, if sockets of this process listen there. A full inbox may drop it: the room refills.
-    fn deliver(&self, name: &str, payload: &str) {
+    fn deliver(&self, name: &str, payload: &str, from_redis: bool) {
         let Ok(channel) = name.parse::<Channel>() else { return };
         let Some(room) = self.rooms().get(&channel).cloned() else { return };
-        match serde_json::from_str::<Delivery>(payload) {
-            Ok(delivery) => drop(room.try_send(ToRoom::Deliver(delivery))),
+        match Delivery::read(payload, from_redis, self.0.db.bus()) {
+            Ok(Some(delivery)) => drop(room.try_send(ToRoom::Deliver(delivery))),
+            Ok(None) => {}
             Err(error) => tracing::warn!(%error, name, "a signal that is no delivery"),
         }
     }
@@ -233,7 +236,7 @@ impl Hub {
                         continue;
                     };
                     if let Some(channel) = self.0.db.bus().channel(&name) {
-                        self.deliver(channel, &payload);
+                        self.deliver(channel, &payload, true);
                     }
                 }
                 PushKind::Disconnection => {
@@ -255,7 +258,7 @@ impl Hub {
             match local.recv().await {
                 Ok(signal) => {
                     let Signal { channel, payload } = &*signal;
-                    self.deliver(channel, payload);
+                    self.deliver(channel, payload, false);
                 }
                 Err(RecvError::Lagged(_)) => self.0.suspicion.notify_one(),
                 Err(RecvError::Closed) => return,
@@ -297,9 +300,13 @@ impl Hub {
         let ours: Vec<SessionId> = self.sockets().values().map(|socket| socket.session).collect();
         let mut conn = self.0.db.conn().await?;
         let ended = sessions::list_ended(&mut conn, &ours).await?;
-        for socket in self.sockets().values() {
-            if let Some(ended) = ended.iter().find(|ended| ended.session == socket.session) {
-                socket.cut.cut(if ended.suspended { SUSPENDED } else { SESSION_ENDED });
+        for socket in self.sockets().values_mut() {
+            match ended.iter().find(|ended| ended.session == socket.session) {
+                Some(ended) if !ended.suspended => socket.cut.cut(SESSION_ENDED),
+                // Closed once: who comes back finishes the chat of a mission in progress.
+                Some(_) if !socket.was_suspended => socket.cut.cut(SUSPENDED),
+                Some(_) => {}
+                None => socket.was_suspended = false,
             }
         }
         Ok(())
