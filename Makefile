@@ -1,6 +1,6 @@
 # Each target is one script or one command: what a laptop runs is what CI runs.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check sqlx openapi audit bench interop compose-check clean-data
+.PHONY: help run demo test check sqlx openapi audit bench chaos interop contract compose-check clean-data
 
 bin := $(or $(CARGO_TARGET_DIR),target)/debug
 
@@ -33,14 +33,22 @@ audit: ## licences, bans, sources and known vulnerabilities of dependencies
 
 bench: ## measure a release build on durable servers of its own
 	@scripts/install && cargo build --release --workspace --bins
-	@scripts/bench
+	@scripts/bench $(ARGS)
+
+chaos: ## kill, stop, wipe and cut off everything under load, then prove that nothing is lost or doubled (ARGS="--missions 500 --seed 7")
+	@scripts/install && cargo build --workspace --bins
+	@scripts/chaos $(ARGS)
 
 interop: ## foreign software against the platform: mail server, WebSocket clients, SDK generators, JWT, Argon2
 	@scripts/install && cargo build --workspace --bins
 	@scripts/interop
 
+contract: ## linters and property-based runs over the OpenAPI document, against a platform of its own
+	@scripts/install && cargo build --workspace --bins
+	@scripts/contract
+
 compose-check: ## validate docker-compose.yml, also without a container engine
 	@scripts/compose-check
 
 clean-data: ## stop the private servers and delete all local data
-	@for profile in run test bench; do scripts/servers clean $$profile || exit 1; done
+	@for profile in run test bench chaos; do scripts/servers clean $$profile || exit 1; done

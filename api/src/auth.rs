@@ -1,9 +1,10 @@
 //! Accounts and sessions.
 
+use domain::account::Account;
 use domain::ids::{SessionId, UserId};
 use domain::sessions::{self, NewSession, Rotation};
 use domain::users::{self, NewUser, User};
-use domain::{Tx, establishments, profiles};
+use domain::{Tx, network};
 use jobs::effects;
 use poem::Request;
 use poem::web::Data;
@@ -15,9 +16,10 @@ use uuid::Uuid;
 use crate::App;
 use crate::edge::ClientAddress;
 use crate::error::{ApiError, ApiResult};
+use crate::establishments::EstablishmentView;
 use crate::guard::{Anyone, Auth};
 use crate::password::Verdict;
-use crate::people::{EstablishmentView, ProfileView};
+use crate::profiles::ProfileView;
 use crate::token::REFRESH_LIFETIME;
 use crate::wire::{self, ClientType, Role, Status, Text};
 
@@ -29,7 +31,7 @@ pub struct AuthApi;
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 struct Registration {
     /// Not case-sensitive.
-    #[oai(validator(max_length = 254, custom = "wire::Like(&wire::EMAIL)"))]
+    #[oai(validator(max_length = 254, custom = "wire::Mailbox"))]
     email: Text,
     #[oai(validator(min_length = 8, max_length = 128))]
     password: Text,
@@ -68,7 +70,7 @@ struct RefreshToken {
 /// Tokens of a session and who it belongs to.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase")]
-struct SessionView {
+pub struct SessionView {
     /// For the `Authorization` header; lives for 15 minutes.
     #[oai(validator(max_length = 2000))]
     access_token: String,
@@ -90,7 +92,7 @@ struct SessionUser {
 /// The caller's own account.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
-struct Me {
+pub struct Me {
     id: Uuid,
     #[oai(validator(max_length = 254))]
     email: String,
@@ -107,6 +109,33 @@ struct Me {
     profile: ProfileView,
     establishment: Option<EstablishmentView>,
     created_at: OffsetDateTime,
+    #[oai(validator(max_length = 2))]
+    locale: String,
+    is_email_verified: bool,
+    /// The address that is to come, until both the old and the new one have confirmed.
+    #[oai(validator(max_length = 254))]
+    pending_email: Option<String>,
+}
+
+impl From<Account> for Me {
+    fn from(account: Account) -> Self {
+        Self {
+            id: account.viewer.user.0,
+            email: account.email,
+            phone: account.phone,
+            role: account.viewer.role.into(),
+            status: account.viewer.status.into(),
+            points: account.points,
+            referral_code: account.referral_code,
+            tags: Vec::new(),
+            profile: account.profile.into(),
+            establishment: account.establishment.map(Into::into),
+            created_at: account.created_at,
+            locale: account.locale,
+            is_email_verified: account.email_verified,
+            pending_email: account.pending_email,
+        }
+    }
 }
 
 #[derive(ApiResponse)]
@@ -155,6 +184,7 @@ impl AuthApi {
         };
         let mut tx = app.db.begin().await?;
         let user = users::insert(&mut tx, new, app.clock.now()).await?;
+        effects::email_unverified(&mut tx, user.id).await?;
         Ok(Registered::Created(Json(open_session(&app, tx, request, user).await?)))
     }
 
@@ -166,11 +196,19 @@ impl AuthApi {
         app: Data<&App>,
         body: Json<Credentials>,
     ) -> ApiResult<Json<SessionView>> {
-        let user = users::find_by_email(&mut *app.db.conn().await?, body.email.as_ref()).await?;
-        let stored = user.as_ref().map(|user| user.password_hash.clone());
+        let network = address(request).and_then(|address| network::neighbourhood(&address));
+        let mut conn = app.db.conn().await?;
+        let user = users::find_by_email(&mut conn, body.email.as_ref()).await?;
+        let account = user.as_ref().map(|user| user.id);
+        let is_known = users::is_known_at(&mut conn, account, network.as_deref()).await?;
+        drop(conn);
+        let pseudonym = app.tokens.pseudonym(&users::normalise_email(body.email.as_ref()));
+        let attempt = app.limiter.attempt(&pseudonym, network.as_deref().filter(|_| is_known)).await?;
+        let stored = user.as_ref().and_then(User::usable_hash).map(str::to_owned);
         // An unknown address costs the same work and gets the same answer as a wrong password.
         let verdict = app.passwords.verify(body.0.password.0, stored).await.map_err(ApiError::Internal)?;
         let (Some(user), true) = (user, verdict != Verdict::Wrong) else { return Err(WRONG) };
+        app.limiter.forgive(attempt).await;
         if user.status == users::Status::Banned {
             return Err(ApiError::Forbidden { code: "ACCOUNT_BANNED", message: "This account is banned" });
         }
@@ -178,7 +216,13 @@ impl AuthApi {
         if let Verdict::Rehashed(hash) = verdict {
             users::set_password_hash(&mut tx, user.id, &hash).await?;
         }
-        Ok(Json(open_session(&app, tx, request, user).await?))
+        let is_new = sessions::is_new_device(&mut tx, user.id, user_agent(request).as_deref()).await?;
+        let (session, now) = (insert_session(&app, &mut tx, request, user.id).await?, app.clock.now());
+        if is_new {
+            effects::signed_in_from_new_device(&mut tx, user.id, session).await?;
+        }
+        tx.commit().await?;
+        Ok(Json(session_view(&app, session, 0, user, now)))
     }
 
     /// Exchange a refresh token
@@ -216,44 +260,44 @@ impl AuthApi {
     /// End this session
     #[oai(path = "/logout", method = "post", operation_id = "logout")]
     async fn logout(&self, app: Data<&App>, caller: Auth<Anyone>) -> ApiResult<SignedOut> {
-        sessions::revoke(&mut *app.db.conn().await?, caller.0.session, app.clock.now()).await?;
+        let mut tx = app.db.begin().await?;
+        sessions::revoke(&mut tx, caller.0.user, caller.0.session, app.clock.now()).await?;
+        tx.commit().await?;
         Ok(SignedOut::Done)
     }
 
     /// Who am I
     #[oai(path = "/me", method = "get", operation_id = "getMe")]
-    async fn get_me(&self, app: Data<&App>, caller: Auth<Anyone>) -> ApiResult<Json<Me>> {
-        let mut conn = app.db.conn().await?;
-        let user = users::get(&mut conn, caller.0.user).await?;
-        let profile = profiles::get(&mut conn, user.id).await?;
-        let establishment = establishments::find_own(&mut conn, user.id).await?;
-        Ok(Json(Me {
-            id: user.id.0,
-            email: user.email,
-            phone: user.phone,
-            role: user.role.into(),
-            status: user.status.into(),
-            points: user.points,
-            referral_code: user.referral_code,
-            tags: Vec::new(),
-            profile: profile.into(),
-            establishment: establishment.map(Into::into),
-            created_at: user.created_at,
-        }))
+    async fn get_me(&self, caller: Auth<Anyone, Account>) -> ApiResult<Json<Me>> {
+        Ok(Json(caller.0.into()))
     }
 }
 
-async fn open_session(app: &App, mut tx: Tx, request: &Request, user: User) -> ApiResult<SessionView> {
+/// The client's address, where it is known.
+pub fn address(request: &Request) -> Option<String> {
+    request.data::<ClientAddress>().map(|address| address.0.clone())
+}
+
+fn user_agent(request: &Request) -> Option<String> {
+    request.header("user-agent").map(|agent| agent.chars().filter(|c| !c.is_control()).take(300).collect())
+}
+
+async fn insert_session(app: &App, tx: &mut Tx, request: &Request, user: UserId) -> ApiResult<SessionId> {
     let now = app.clock.now();
     let new = NewSession {
-        user: user.id,
-        user_agent: request.header("user-agent").map(|agent| agent.chars().take(300).collect()),
-        ip: request.data::<ClientAddress>().map(|address| address.0.clone()),
+        user,
+        user_agent: user_agent(request),
+        ip: address(request),
         expires_at: now + REFRESH_LIFETIME,
     };
-    let session = sessions::insert(&mut tx, new, now).await?;
+    Ok(sessions::insert(tx, new, now).await?)
+}
+
+/// Opens a session, commits, and answers with its tokens.
+pub async fn open_session(app: &App, mut tx: Tx, request: &Request, user: User) -> ApiResult<SessionView> {
+    let session = insert_session(app, &mut tx, request, user.id).await?;
     tx.commit().await?;
-    Ok(session_view(app, session, 0, user, now))
+    Ok(session_view(app, session, 0, user, app.clock.now()))
 }
 
 fn session_view(

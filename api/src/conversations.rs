@@ -204,17 +204,33 @@ enum Done {
 }
 
 /// Stores and announces a message; a resend gets the first one.
-pub(crate) async fn say(app: &App, new: &NewMessage, bearer: &Bearer) -> ApiResult<ChatMessage> {
-    let mut conn = app.db.conn().await?;
-    match messages::send(&mut conn, new, app.clock.now()).await? {
-        Sent::Stored(message) => {
-            let channel = Channel::Conversation(message.conversation_id);
-            live::ring(app.db.bus(), channel, &message.delivery());
-            Ok(message)
-        }
-        Sent::Resent => Ok(messages::get_first_sent(&mut conn, new).await?),
+async fn say(app: &App, new: &NewMessage, bearer: &Bearer) -> ApiResult<ChatMessage> {
+    let mut tx = app.db.begin().await?;
+    let sent = messages::send(&mut tx, new, app.clock.now()).await?;
+    if let Sent::Stored(message) = sent {
+        live::announce(&mut tx, Channel::Conversation(message.conversation_id), &message.delivery());
+        tx.commit().await?;
+        return Ok(message);
+    }
+    drop(tx);
+    unsent(app, sent, new, bearer).await
+}
+
+/// As [`say`], for a caller whose connection is its own: the one statement is the whole transaction.
+pub(crate) async fn say_alone(app: &App, new: &NewMessage, bearer: &Bearer) -> ApiResult<ChatMessage> {
+    let sent = messages::send(&mut *app.db.conn().await?, new, app.clock.now()).await?;
+    if let Sent::Stored(message) = &sent {
+        live::ring(app.db.bus(), Channel::Conversation(message.conversation_id), &message.delivery());
+    }
+    unsent(app, sent, new, bearer).await
+}
+
+/// What is to be said when nothing new was stored.
+async fn unsent(app: &App, sent: Sent, new: &NewMessage, bearer: &Bearer) -> ApiResult<ChatMessage> {
+    match sent {
+        Sent::Stored(message) => Ok(message),
+        Sent::Resent => Ok(messages::get_first_sent(&mut *app.db.conn().await?, new).await?),
         Sent::Refused => {
-            drop(conn);
             let viewer = guard::viewer(app, bearer).await?;
             Err(messages::why_refused(&mut *app.db.conn().await?, new.room, viewer).await.into())
         }
@@ -223,15 +239,16 @@ pub(crate) async fn say(app: &App, new: &NewMessage, bearer: &Bearer) -> ApiResu
 
 /// Moves a member's read mark and tells the others.
 pub(crate) async fn read(app: &App, viewer: Viewer, conversation: ConversationId, seq: i64) -> ApiResult<()> {
-    let mut conn = app.db.conn().await?;
-    match conversations::mark_read(&mut conn, conversation, viewer.user, seq).await? {
+    let mut tx = app.db.begin().await?;
+    match conversations::mark_read(&mut tx, conversation, viewer.user, seq).await? {
         Mark::Moved(seq) => {
             let frame = live::frame(&ChatRead { conversation_id: conversation, user_id: viewer.user, seq });
             let delivery = Delivery { seq: None, except: vec![viewer.user], frame };
-            live::ring(app.db.bus(), Channel::Conversation(conversation), &delivery);
+            live::announce(&mut tx, Channel::Conversation(conversation), &delivery);
+            tx.commit().await?;
         }
         Mark::Stays => {
-            conversations::get_to_act(&mut conn, Address::Conversation(conversation), viewer).await?;
+            conversations::get_to_act(&mut tx, Address::Conversation(conversation), viewer).await?;
         }
     }
     Ok(())

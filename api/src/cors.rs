@@ -29,6 +29,6 @@ pub(crate) fn preflight(request: &Request) -> Option<Response> {
 
 pub(crate) fn allow(headers: &mut HeaderMap, origin: HeaderValue) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    let exposed = "retry-after, ratelimit, ratelimit-policy, x-request-id";
+    let exposed = "idempotent-replayed, retry-after, ratelimit, ratelimit-policy, x-request-id";
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::trace;
 use futures_util::FutureExt;
-use poem::http::{HeaderValue, Method, header};
+use poem::http::{HeaderName, HeaderValue, Method, header};
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response};
 use tracing::Instrument;
 use uuid::Uuid;
@@ -16,7 +16,8 @@ use uuid::Uuid;
 use crate::App;
 use crate::cors;
 use crate::error::{self, ApiError};
-use crate::guard::Bearer;
+use crate::guard::{self, Bearer};
+use crate::idempotency::{self, AtTheDoor};
 use crate::operations::Operations;
 
 /// Largest body of a JSON request, in bytes.
@@ -24,6 +25,17 @@ const LARGEST_BODY: usize = 1 << 20;
 
 /// A body that takes longer is not waited for.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
+
+/// What OWASP's REST cheat sheet asks of an API, unless an answer says otherwise. Browsers heed
+/// `Strict-Transport-Security` only over TLS, so it may always be there.
+const SECURITY: [(HeaderName, &str); 6] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
 
 /// The client's address, behind trusted proxies.
 #[derive(Clone, Debug)]
@@ -66,11 +78,19 @@ impl<E: Endpoint> Endpoint for AtTheEdge<E> {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let span = tracing::info_span!("request", request_id, %method, path);
         let context = trace::Context { request_id: Some(request_id.clone()), traceparent };
+        trace::follow(&span, &context);
 
         let origin = cors::origin(&request, &self.edge.app.origins);
         let mut response = match origin.as_ref().and_then(|_| cors::preflight(&request)) {
             Some(preflight) => preflight,
-            None => trace::within(context, self.serve(request, &request_id)).instrument(span).await,
+            None => {
+                let served = async {
+                    let response = self.serve(request, &request_id).await;
+                    tracing::debug!(status = response.status().as_u16(), "served");
+                    response
+                };
+                trace::within(context, served).instrument(span).await
+            }
         };
         let headers = response.headers_mut();
         if let Ok(value) = HeaderValue::from_str(&request_id) {
@@ -82,8 +102,9 @@ impl<E: Endpoint> Endpoint for AtTheEdge<E> {
         if let Some(origin) = origin {
             cors::allow(headers, origin);
         }
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        for (name, value) in SECURITY {
+            headers.entry(name).or_insert(HeaderValue::from_static(value));
+        }
         Ok(response)
     }
 }
@@ -115,6 +136,9 @@ impl<E: Endpoint> AtTheEdge<E> {
         if let Some(stray) = operation.and_then(|operation| operation.stray_parameter(query)) {
             return refuse(ApiError::invalid(&stray, "unknown or repeated query parameter"));
         }
+        if let Some(misfit) = operation.and_then(|operation| operation.stray_null(&body)) {
+            return refuse(ApiError::Invalid(vec![misfit]));
+        }
         let mut decision = Default::default();
         if let Some(operation) = operation {
             let caller = match &bearer {
@@ -122,23 +146,58 @@ impl<E: Endpoint> AtTheEdge<E> {
                 _ => address.clone(),
             };
             decision = app.limiter.check(&operation.id, &caller, &address).await;
-            if let Some(retry_after) = decision.retry_after {
-                let mut response = refuse(ApiError::TooManyRequests { retry_after });
-                decision.write(response.headers_mut());
-                return response;
-            }
+        } else if path == "/api/v1/ws" {
+            decision = app.limiter.check_upgrade(&address).await;
+        }
+        if let Some(retry_after) = decision.retry_after {
+            let mut response = refuse(ApiError::TooManyRequests { retry_after });
+            decision.write(response.headers_mut());
+            return response;
         }
 
+        let mut key = None;
+        if let Some(operation) = operation.filter(|operation| operation.takes_key) {
+            let found = match idempotency::key(&request) {
+                // A stored answer is for a living session only.
+                Ok(Some(text)) if matches!(bearer, Some(Ok(_))) => {
+                    guard::viewer(app, &bearer).await.map(|viewer| Some((viewer, text, operation)))
+                }
+                other => other.map(|_| None),
+            };
+            key = match found {
+                Ok(key) => key,
+                Err(error) => return refuse(error),
+            };
+        }
+        let fingerprint = key.as_ref().map(|_| idempotency::fingerprint(&request, &body)).unwrap_or_default();
+        if let Some((viewer, ..)) = &key {
+            request.set_data(*viewer);
+        }
         request.set_data(bearer);
         request.set_data(ClientAddress(address));
-        let answered = std::panic::AssertUnwindSafe(self.inner.call(request)).catch_unwind().await;
-        let mut response = match answered {
-            Ok(Ok(output)) => output.into_response(),
-            Ok(Err(error)) => {
-                let misfit = operation.and_then(|operation| operation.misfit(&body));
-                refuse(error::from_any(error, &path, &self.edge.operations, misfit))
+        // The answer, and whether it is one of the operation itself.
+        let work = async {
+            // A stored answer is given again whatever the pressure.
+            if let Some(Err(refusal)) = operation.map(|operation| app.pressure.admit(&operation.id)) {
+                return (refuse(refusal), false);
             }
-            Err(_) => refuse(ApiError::Internal("panic; see standard error".into())),
+            match std::panic::AssertUnwindSafe(self.inner.call(request)).catch_unwind().await {
+                Ok(Ok(output)) => (output.into_response(), true),
+                Ok(Err(error)) => {
+                    let began = error.data::<AtTheDoor>().is_none();
+                    let misfit = operation.and_then(|operation| operation.misfit(&body));
+                    (refuse(error::from_any(error, &path, &self.edge.operations, misfit)), began)
+                }
+                Err(_) => (refuse(ApiError::Internal("panic; see standard error".into())), false),
+            }
+        };
+        let mut response = match &key {
+            None => work.await.0,
+            Some((viewer, text, operation)) => {
+                let key = domain::idempotency::Key { user: viewer.user, operation: &operation.id, key: text };
+                let answer = idempotency::once(app, key, &fingerprint, work).await;
+                answer.unwrap_or_else(refuse)
+            }
         };
         decision.write(response.headers_mut());
         response

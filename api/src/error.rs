@@ -62,6 +62,11 @@ fn cut(text: &str, most: usize) -> String {
 #[derive(Debug)]
 pub enum ApiError {
     Invalid(Vec<FieldError>),
+    /// What was shown is no proof: a token that is unknown or used.
+    Unusable {
+        code: &'static str,
+        message: &'static str,
+    },
     Unauthorized {
         code: &'static str,
         message: &'static str,
@@ -80,8 +85,18 @@ pub enum ApiError {
         code: &'static str,
         message: &'static str,
     },
+    /// It was there, and its time is over.
+    Gone {
+        code: &'static str,
+        message: &'static str,
+    },
     TooLarge,
     UnsupportedMediaType,
+    /// Understood, and not to be done as it stands.
+    Unprocessable {
+        code: &'static str,
+        message: &'static str,
+    },
     TooManyRequests {
         retry_after: u64,
     },
@@ -110,6 +125,8 @@ impl ApiError {
                 });
                 (StatusCode::BAD_REQUEST, "INVALID_REQUEST", first)
             }
+            Self::Unusable { code, message } => own(StatusCode::BAD_REQUEST, code, message),
+            Self::Gone { code, message } => own(StatusCode::GONE, code, message),
             Self::Unauthorized { code, message } => own(StatusCode::UNAUTHORIZED, code, message),
             Self::Forbidden { code, message } => own(StatusCode::FORBIDDEN, code, message),
             Self::NotFound { what } => (StatusCode::NOT_FOUND, "NOT_FOUND", format!("{what} not found")),
@@ -127,6 +144,7 @@ impl ApiError {
                 "UNSUPPORTED_MEDIA_TYPE",
                 "the body must be application/json",
             ),
+            Self::Unprocessable { code, message } => own(StatusCode::UNPROCESSABLE_ENTITY, code, message),
             Self::TooManyRequests { retry_after } => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "RATE_LIMITED",
@@ -185,6 +203,8 @@ impl From<DomainError> for ApiError {
             DomainError::NotFound(what) => Self::NotFound { what },
             DomainError::Conflict { code, message } => Self::Conflict { code, message },
             DomainError::Refused { code, message } => Self::Forbidden { code, message },
+            DomainError::Unusable { code, message } => Self::Unusable { code, message },
+            DomainError::Expired { code, message } => Self::Gone { code, message },
             DomainError::Invalid { field, message } => Self::invalid(field, message),
             DomainError::Database(error) => error.into(),
         }
@@ -286,8 +306,10 @@ impl ApiResponse for ApiError {
                 (403, "Not allowed for this role, person or account status"),
                 (404, "Does not exist, or not for you"),
                 (409, "The present state forbids it"),
+                (410, "Its time is over"),
                 (413, "Body too large"),
                 (415, "Not JSON"),
+                (422, "The Idempotency-Key belongs to another request"),
                 (429, "Too many requests"),
                 (500, "Our fault"),
                 (503, "Something we depend on is away"),

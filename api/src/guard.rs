@@ -2,19 +2,72 @@
 
 use std::marker::PhantomData;
 
+use domain::account::{self, Account};
+use domain::ids::SessionId;
 use domain::sessions::{self, Viewer};
 use domain::users::{Role, Status};
 use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use sqlx::PgConnection;
+use time::OffsetDateTime;
 
 use crate::App;
 use crate::error::ApiError;
+use crate::idempotency::AtTheDoor;
 use crate::token::{Claims, TokenError};
 
-/// The signed-in caller, admitted by a rule.
+/// The signed-in caller, admitted by a rule; `V` is what is read of the caller in the same statement as the session.
 #[derive(Debug)]
-pub struct Auth<R>(pub Viewer, PhantomData<R>);
+pub struct Auth<R, V = Viewer>(pub V, PhantomData<R>);
+
+/// What can be read of a living session, and of no other.
+pub trait View: Sized + Send {
+    fn find(
+        conn: &mut PgConnection,
+        session: SessionId,
+        now: OffsetDateTime,
+    ) -> impl Future<Output = domain::Result<Option<Self>>> + Send;
+
+    fn viewer(&self) -> &Viewer;
+
+    /// The view, where it is no more than who asks.
+    fn known(_: &Viewer) -> Option<Self> {
+        None
+    }
+}
+
+impl View for Viewer {
+    async fn find(
+        conn: &mut PgConnection,
+        session: SessionId,
+        now: OffsetDateTime,
+    ) -> domain::Result<Option<Self>> {
+        sessions::find_viewer(conn, session, now).await
+    }
+
+    fn viewer(&self) -> &Viewer {
+        self
+    }
+
+    fn known(viewer: &Viewer) -> Option<Self> {
+        Some(*viewer)
+    }
+}
+
+impl View for Account {
+    async fn find(
+        conn: &mut PgConnection,
+        session: SessionId,
+        now: OffsetDateTime,
+    ) -> domain::Result<Option<Self>> {
+        account::find(conn, session, now).await
+    }
+
+    fn viewer(&self) -> &Viewer {
+        &self.viewer
+    }
+}
 
 /// Decides from the caller's role and status, as they are in the database at this moment.
 pub trait Rule {
@@ -39,7 +92,7 @@ macro_rules! rules {
 rules! {
     /// Any living session, also of a suspended account: what is one's own may be read.
     Anyone = |_| true;
-    /// Anybody but a suspended account.
+    /// Any living session of an account that is not suspended.
     Active = |viewer| viewer.status != Status::Suspended;
     ActiveClient = |viewer| viewer.role == Role::Client && viewer.status != Status::Suspended;
     ActiveTalent = |viewer| viewer.role == Role::Talent && viewer.status != Status::Suspended;
@@ -72,6 +125,10 @@ pub type Bearer = Option<Result<Claims, TokenError>>;
 
 /// The living session behind a token's claims.
 pub async fn viewer(app: &App, bearer: &Bearer) -> Result<Viewer, ApiError> {
+    view(app, bearer).await
+}
+
+async fn view<V: View>(app: &App, bearer: &Bearer) -> Result<V, ApiError> {
     let unauthorized = |code, message| Err(ApiError::Unauthorized { code, message });
     let claims = match bearer {
         None => return unauthorized("TOKEN_MISSING", "Sign in first"),
@@ -81,16 +138,16 @@ pub async fn viewer(app: &App, bearer: &Bearer) -> Result<Viewer, ApiError> {
         }
         Some(Ok(claims)) => claims,
     };
-    let found = sessions::find_viewer(&mut *app.db.conn().await?, claims.sid, app.clock.now()).await?;
+    let found = V::find(&mut *app.db.conn().await?, claims.sid, app.clock.now()).await?;
     match found {
-        Some(viewer) if viewer.user == claims.sub => Ok(viewer),
+        Some(view) if view.viewer().user == claims.sub => Ok(view),
         _ => unauthorized("SESSION_ENDED", "This session has ended; sign in again"),
     }
 }
 
 const SCHEME: &str = "bearer";
 
-impl<'a, R: Rule + Send> ApiExtractor<'a> for Auth<R> {
+impl<'a, R: Rule + Send, V: View> ApiExtractor<'a> for Auth<R, V> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
 
     type ParamType = ();
@@ -124,8 +181,16 @@ impl<'a, R: Rule + Send> ApiExtractor<'a> for Auth<R> {
         let misrouted = || ApiError::Internal("a guarded operation outside the edge".into());
         let app = request.data::<App>().ok_or_else(misrouted)?;
         let bearer = request.data::<Bearer>().ok_or_else(misrouted)?;
-        let viewer = viewer(app, bearer).await?;
-        R::admit(&viewer)?;
-        Ok(Self(viewer, PhantomData))
+        // A request with an Idempotency-Key was looked up before.
+        let view: V = match request.data::<Viewer>().and_then(V::known) {
+            Some(known) => known,
+            None => view(app, bearer).await?,
+        };
+        R::admit(view.viewer()).map_err(|refusal| {
+            let mut refusal = poem::Error::from(refusal);
+            refusal.set_data(AtTheDoor);
+            refusal
+        })?;
+        Ok(Self(view, PhantomData))
     }
 }

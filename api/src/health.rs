@@ -44,6 +44,8 @@ pub async fn ready(app: Data<&App>) -> Response {
     let body = json!({
         "status": if ready { "ok" } else { "unavailable" },
         "checks": { "postgresql": state(database), "redis": state(redis), "migrations": migrations },
+        // For people: a queue that is behind does not make this replica unfit.
+        "queues": app.pressure.ages().map(|(queue, age)| (queue.name().to_owned(), json!(age))).collect::<serde_json::Map<_, _>>(),
     });
     Json(body)
         .with_status(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE })

@@ -2,19 +2,33 @@
 
 pub mod admin;
 pub mod auth;
+pub mod availability;
 pub mod config;
 pub mod conversations;
+pub mod credentials;
 pub mod error;
+pub mod establishments;
+pub mod exclusions;
+pub mod explanation;
 pub mod guard;
 pub mod health;
+pub mod idempotency;
 pub mod invitations;
 pub mod live;
+pub mod me;
+pub mod members;
+pub mod metrics;
 pub mod missions;
+pub mod notifications;
 pub mod openapi;
 pub mod operations;
 pub mod password;
-pub mod people;
+pub mod pressure;
+pub mod professions;
+pub mod profiles;
+pub mod queues;
 pub mod rate_limit;
+pub mod sessions;
 pub mod token;
 pub mod wire;
 
@@ -47,6 +61,7 @@ pub struct App {
     pub proxies: Arc<[ipnet::IpNet]>,
     pub origins: Arc<[String]>,
     pub hub: live::Hub,
+    pub pressure: pressure::Pressure,
 }
 
 impl App {
@@ -60,6 +75,7 @@ impl App {
             passwords: password::Passwords::new(),
             tokens: token::Tokens::new(&config.jwt_secret, &config.jwt_previous_secrets),
             limiter: rate_limit::Limiter::new(redis.clone(), &config.redis_prefix, config.rate_limit.clone()),
+            pressure: pressure::Pressure::watch(db.clone(), clock.clone()),
             proxies: config.trusted_proxies.clone(),
             origins: config.cors_origins.clone(),
             db,
@@ -78,6 +94,7 @@ pub fn routes(app: App) -> impl poem::IntoEndpoint {
         .at("/", get(health::ok))
         .at("/health/live", get(health::live))
         .at("/health/ready", get(health::ready))
+        .at("/metrics", get(metrics::render))
         .nest_no_strip("/api/v1", openapi::service());
     openapi::mount(api, document).data(app.clone()).with(edge::Edge::new(app, operations))
 }
@@ -135,6 +152,7 @@ impl<A: Acceptor<Io = TcpStream>> Acceptor for WithoutDelay<A> {
 
 /// One API process, until `stop` is cancelled.
 pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> io::Result<()> {
+    metrics::recorder();
     let app = App::new(&config, clock)?;
     let acceptor = TcpListener::bind((config.host.as_str(), config.port)).into_acceptor().await?;
     tracing::info!(host = config.host, port = config.port, "listening");

@@ -58,7 +58,7 @@ enum Format {
 #[tokio::main]
 async fn main() -> io::Result<()> {
     let cli = Cli::parse();
-    cli.log.start();
+    let _telemetry = cli.log.start("sociopulse-api")?;
     match cli.command {
         Command::Serve(config) => {
             let stop = CancellationToken::new();

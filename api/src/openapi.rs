@@ -1,34 +1,58 @@
 //! The OpenAPI document: generated from the code, committed under `openapi/`, served byte for byte.
 
 use poem::endpoint::make_sync;
+use poem::http::header;
 use poem::web::Html;
 use poem::{IntoResponse, Route};
-use poem_openapi::OpenApiService;
+use poem_openapi::{ContactObject, LicenseObject, OpenApiService};
 use serde_json::{Value, json};
 
-use crate::{admin, auth, conversations, invitations, missions, people};
+/// One struct per resource, in chapters: poem-openapi takes sixteen at a time.
+macro_rules! apis {
+    ($([$($api:path),+ $(,)?])+) => {
+        type Apis = ($(($($api,)+),)+);
 
-type Apis = (
-    auth::AuthApi,
-    people::PeopleApi,
-    missions::MissionsApi,
-    invitations::InvitationsApi,
-    conversations::ConversationsApi,
-    admin::AdminApi,
-);
+        fn apis() -> Apis {
+            ($(($($api,)+),)+)
+        }
+    };
+}
+
+apis! {
+    [
+        crate::auth::AuthApi,
+        crate::sessions::SessionsApi,
+        crate::credentials::CredentialsApi,
+        crate::me::MeApi,
+        crate::members::MembersApi,
+    ]
+    [
+        crate::profiles::ProfilesApi,
+        crate::availability::AvailabilityApi,
+        crate::establishments::EstablishmentsApi,
+        crate::exclusions::ExclusionsApi,
+        crate::professions::ProfessionsApi,
+    ]
+    [
+        crate::missions::MissionsApi,
+        crate::explanation::ExplanationApi,
+        crate::invitations::InvitationsApi,
+    ]
+    [
+        crate::conversations::ConversationsApi,
+        crate::notifications::NotificationsApi,
+    ]
+    [
+        crate::admin::AdminApi,
+        crate::queues::QueuesApi,
+    ]
+}
 
 pub fn service() -> OpenApiService<Apis, ()> {
-    let apis = (
-        auth::AuthApi,
-        people::PeopleApi,
-        missions::MissionsApi,
-        invitations::InvitationsApi,
-        conversations::ConversationsApi,
-        admin::AdminApi,
-    );
-    OpenApiService::new(apis, "SocioPulse", env!("CARGO_PKG_VERSION"))
+    OpenApiService::new(apis(), "SocioPulse", env!("CARGO_PKG_VERSION"))
         .description(DESCRIPTION)
-        .license("MIT OR Apache-2.0")
+        .license(LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/MIT.html"))
+        .contact(ContactObject::new().name("SocioPulse"))
         .server("/")
 }
 
@@ -56,6 +80,8 @@ impl Document {
             serde_json::from_str(&service().spec()).expect("the generated document is JSON");
         normalise(&mut value);
         say_what_is_public(&mut value);
+        say_what_is_idempotent(&mut value);
+        say_what_comes_in_headers(&mut value);
         close_request_bodies(&mut value);
         let json = format!("{value:#}\n");
         Self { yaml: yaml(&value), json, value }
@@ -82,6 +108,68 @@ fn say_what_is_public(document: &mut Value) {
         for operation in methods.as_object_mut().into_iter().flat_map(|methods| methods.values_mut()) {
             if operation.get("security").is_none() {
                 operation["security"] = json!([]);
+            }
+        }
+    }
+}
+
+/// Every guarded POST outside `auth/` takes an `Idempotency-Key`; the edge reads this very table.
+fn say_what_is_idempotent(document: &mut Value) {
+    let replayed = json!({
+        "description": "true when the answer is that of an earlier request with the same key",
+        "required": false,
+        "schema": { "type": "string", "enum": ["true"] },
+    });
+    for (path, methods) in document["paths"].as_object_mut().into_iter().flatten() {
+        for (method, operation) in methods.as_object_mut().into_iter().flatten() {
+            let guarded = operation["security"].as_array().is_some_and(|schemes| !schemes.is_empty());
+            let takes_key = method == "post" && guarded && !path.starts_with("/api/v1/auth/");
+            let responses = operation["responses"].as_object_mut();
+            if !takes_key {
+                responses.map(|responses| responses.remove("422"));
+                continue;
+            }
+            for (status, response) in responses.into_iter().flatten() {
+                if !matches!(status.as_str(), "401" | "429" | "500" | "503") {
+                    response["headers"]["Idempotent-Replayed"] = replayed.clone();
+                }
+            }
+            let parameter = json!({
+                "name": "Idempotency-Key",
+                "in": "header",
+                "description": "The same key and request within 24 hours get the first answer again, and have no second \
+                                effect. Another request with the same key is refused (422).",
+                "required": false,
+                "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" },
+                "example": "0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7",
+            });
+            match operation["parameters"].as_array_mut() {
+                Some(parameters) => parameters.push(parameter),
+                None => operation["parameters"] = json!([parameter]),
+            }
+        }
+    }
+}
+
+/// Headers that the edge adds to answers.
+fn say_what_comes_in_headers(document: &mut Value) {
+    let text = |description: &str| json!({ "description": description, "schema": { "type": "string", "maxLength": 1000 } });
+    let seconds = json!({
+        "description": "Seconds to wait",
+        "schema": { "type": "integer", "minimum": 1, "maximum": 3600 },
+    });
+    for methods in document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut()) {
+        for operation in methods.as_object_mut().into_iter().flat_map(|methods| methods.values_mut()) {
+            for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
+                let headers = &mut response["headers"];
+                headers["X-Request-Id"] = text("Names the request in logs, jobs and mails");
+                headers["RateLimit-Policy"] = text("Budgets of the operation, as in the IETF draft");
+                headers["RateLimit"] = text("What is left of them");
+                match status.as_str() {
+                    "401" => headers["WWW-Authenticate"] = text("Bearer"),
+                    "429" | "503" => headers["Retry-After"] = seconds.clone(),
+                    _ => {}
+                }
             }
         }
     }
@@ -154,13 +242,23 @@ fn yaml(value: &Value) -> String {
     out
 }
 
+/// The reference page brings its script and styles inside itself.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; \
+                           img-src data: https:; font-src data: https:; connect-src 'self'; worker-src blob:; \
+                           base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 /// The reference page and the document beside the API.
 pub fn mount(route: Route, document: Document) -> Route {
     let service = service();
     let page = service.scalar_html().replace(&service.spec(), &document.json);
     let (json, yaml) = (document.json, document.yaml);
     route
-        .at("/docs", make_sync(move |_| Html(page.clone())))
+        .at(
+            "/docs",
+            make_sync(move |_| {
+                Html(page.clone()).with_header(header::CONTENT_SECURITY_POLICY, PAGE_POLICY).into_response()
+            }),
+        )
         .at(
             "/openapi.json",
             make_sync(move |_| json.clone().with_content_type("application/json").into_response()),
@@ -175,6 +273,37 @@ pub fn mount(route: Route, document: Document) -> Route {
 mod tests {
     use super::*;
 
+    /// Schemas of requests are those that admit no further fields.
+    #[test]
+    fn everything_that_comes_in_is_bounded() {
+        fn unbounded(schema: &Value) -> bool {
+            let has = |field: &str| schema.get(field).is_some();
+            match schema["type"].as_str() {
+                Some("string") => !has("maxLength") && !has("format") && !has("enum"),
+                Some("array") => !has("maxItems") || unbounded(&schema["items"]),
+                Some("integer") => !has("minimum") || !has("maximum"),
+                _ => false,
+            }
+        }
+        let document = Document::build();
+        for (name, schema) in document.value["components"]["schemas"].as_object().unwrap() {
+            if schema["additionalProperties"] == false {
+                for (field, schema) in schema["properties"].as_object().into_iter().flatten() {
+                    assert!(!unbounded(schema), "{name}.{field} has no bound");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_guarded_post_outside_auth_takes_a_key() {
+        let document = Document::build();
+        let operations = crate::operations::Operations::of(&document);
+        let takes_key = |path: &str| operations.find("POST", path).unwrap().takes_key;
+        assert!(takes_key("/api/v1/matching/missions") && takes_key("/api/v1/invitations/7/accept"));
+        assert!(!takes_key("/api/v1/auth/login") && !takes_key("/api/v1/auth/logout"));
+    }
+
     #[test]
     fn every_operation_is_named_once_and_described() {
         let document = Document::build();
@@ -187,6 +316,15 @@ mod tests {
                     .unwrap_or_else(|| panic!("{method} {path} has no operationId"));
                 assert!(ids.insert(id.to_owned()), "{id} is there twice");
                 assert!(operation["summary"].is_string(), "{id} has no summary");
+                assert!(operation["tags"][0].is_string(), "{id} has no tag");
+                let answers = operation["responses"].as_object().unwrap();
+                if operation["security"] != json!([]) {
+                    assert!(
+                        answers.contains_key("401") && answers.contains_key("403"),
+                        "{id} lacks 401 or 403"
+                    );
+                }
+                assert!(!path.contains('{') || answers.contains_key("404"), "{id} lacks 404");
             }
         }
         assert!(ids.len() > 20);

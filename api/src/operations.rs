@@ -15,6 +15,8 @@ use crate::wire;
 pub struct Operation {
     /// `createMission`
     pub id: String,
+    /// A POST that may be sent twice under one `Idempotency-Key`.
+    pub takes_key: bool,
     query: HashSet<String>,
     body: Option<Schema>,
 }
@@ -26,6 +28,11 @@ impl Operation {
         let body: Value = serde_json::from_slice(body).ok()?;
         let (field, message) = self.body.as_ref()?.misfit(&body, "")?;
         Some(FieldError { field, message })
+    }
+
+    /// poem-openapi takes null for absent, the document does not: such a body is not passed on.
+    pub fn stray_null(&self, body: &[u8]) -> Option<FieldError> {
+        body.windows(4).any(|word| word == b"null").then(|| self.misfit(body)).flatten()
     }
 
     /// The first query parameter that the operation does not have, or has twice.
@@ -111,6 +118,9 @@ impl Operation {
         let parameters = meta["parameters"].as_array().map(Vec::as_slice).unwrap_or_default();
         let query = parameters.iter().filter(|parameter| parameter["in"] == "query");
         Self {
+            takes_key: parameters
+                .iter()
+                .any(|parameter| parameter["in"] == "header" && parameter["name"] == "Idempotency-Key"),
             id: meta["operationId"].as_str().unwrap_or_default().to_owned(),
             body: meta["requestBody"]["content"]["application/json"]
                 .get("schema")
@@ -126,12 +136,18 @@ enum Schema {
     Object(HashMap<String, Schema>),
     Array(Box<Schema>),
     OneOf(Vec<Value>),
+    Nullable(Box<Schema>),
     /// A JSON type and perhaps a format.
     Scalar(String, Option<String>),
 }
 
 impl Schema {
     fn of(schema: &Value, schemas: &Value) -> Self {
+        if schema["nullable"] == true {
+            let mut inner = schema.clone();
+            inner["nullable"] = false.into();
+            return Self::Nullable(Box::new(Self::of(&inner, schemas)));
+        }
         let text = |field: &str| schema[field].as_str().map(str::to_owned);
         if let Some(name) = text("$ref") {
             return Self::of(&schemas[name.rsplit('/').next().unwrap_or_default()], schemas);
@@ -157,8 +173,9 @@ impl Schema {
     fn misfit(&self, value: &Value, field: &str) -> Option<(String, String)> {
         let wrong = |expected: String| Some((field.to_owned(), format!("expected {expected}")));
         match (self, value) {
-            // Absent and null are poem-openapi's to judge; it names the field.
-            (_, Value::Null) => None,
+            (Self::Nullable(_), Value::Null) => None,
+            (Self::Nullable(inner), value) => inner.misfit(value, field),
+            (_, Value::Null) => wrong("a value; a field that is not meant is left out, not null".into()),
             (Self::Object(properties), Value::Object(map)) => map.iter().find_map(|(name, value)| {
                 let path = if field.is_empty() { name.clone() } else { format!("{field}.{name}") };
                 properties.get(name)?.misfit(value, &path)
@@ -211,6 +228,7 @@ mod tests {
         assert_eq!(field(r#"{"specialties":["a",7]}"#), Some("specialties[1]".into()));
         assert_eq!(field(r#"{"urgencyLevel":"NOW"}"#), Some("urgencyLevel".into()));
         assert_eq!(field(r#"{"startDate":"tomorrow"}"#), Some("startDate".into()));
+        assert_eq!(field(r#"{"title":null}"#), Some("title".into()));
         assert_eq!(field(r#"{"slots":2,"startDate":"2026-01-01T00:00:00Z"}"#), None);
         assert_eq!(operations.allowed("/api/v1/matching/missions"), "GET, POST");
     }

@@ -8,9 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use domain::network;
 use poem::http::{HeaderMap, HeaderValue};
 use redis::Script;
 use redis::aio::ConnectionManager;
+
+use crate::error::ApiError;
 
 /// `quota` calls per `window`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +48,19 @@ impl FromStr for RateLimit {
 }
 
 /// Calls per minute that some operations have besides, per client address whoever signs in.
-const PER_MINUTE: [(&str, u64); 3] = [("login", 10), ("register", 20), ("refreshSession", 30)];
+const PER_MINUTE: [(&str, u64); 8] = [
+    ("login", 10),
+    ("register", 20),
+    ("refreshSession", 30),
+    ("forgotPassword", 10),
+    ("resetPassword", 10),
+    ("changePassword", 10),
+    ("verifyEmail", 20),
+    ("acceptInvite", 20),
+];
+
+/// Failures at one account's password: each further round of guessing waits longer than the one before.
+const FAILURES: [(&str, u64, u64); 3] = [("quarter", 5, 15 * 60), ("hour", 10, 3600), ("day", 20, 24 * 3600)];
 
 fn extra(operation: &str) -> Option<Budget> {
     let (_, quota) = *PER_MINUTE.iter().find(|(known, _)| *known == operation)?;
@@ -58,7 +73,6 @@ pub struct Limiter {
     prefix: Arc<str>,
     general: Arc<RateLimit>,
     script: Arc<Script>,
-    /// Calls let through because Redis was away.
     unlimited: Arc<AtomicU64>,
 }
 
@@ -84,6 +98,13 @@ impl Decision {
     }
 }
 
+/// A counted try at a password.
+#[derive(Debug)]
+#[must_use = "a right password is forgiven"]
+pub struct Attempt {
+    keys: Vec<String>,
+}
+
 /// Answers of Redis later than this are not waited for: a limiter must not be slower than what it guards.
 const PATIENCE: Duration = Duration::from_millis(300);
 
@@ -98,13 +119,20 @@ impl Limiter {
         }
     }
 
+    /// Calls let through because Redis was away.
+    pub fn unlimited(&self) -> u64 {
+        self.unlimited.load(Ordering::Relaxed)
+    }
+
     /// Counts a call against its budgets, all or none.
     pub async fn check(&self, operation: &str, caller: &str, address: &str) -> Decision {
         if self.general.0.is_empty() {
             return Decision::default();
         }
-        let general = self.general.0.iter().cloned().map(|budget| (budget, caller));
-        self.count(operation, general.chain(extra(operation).map(|budget| (budget, address))).collect()).await
+        let (caller, address) = (network::budget_holder(caller), network::budget_holder(address));
+        let general = self.general.0.iter().cloned().map(|budget| (budget, caller.as_str()));
+        let extra = extra(operation).map(|budget| (budget, address.as_str()));
+        self.count(operation, general.chain(extra).collect()).await
     }
 
     /// Messages of a user, over all its sockets.
@@ -116,10 +144,63 @@ impl Limiter {
         self.count("chat:send", vec![(budget, user)]).await
     }
 
+    /// Live connections that an address opens.
+    pub async fn check_upgrade(&self, address: &str) -> Decision {
+        if self.general.0.is_empty() {
+            return Decision::default();
+        }
+        let budget = Budget { name: "upgrade".into(), quota: 20, window: Duration::from_secs(10) };
+        self.count("upgrade", vec![(budget, address)]).await
+    }
+
+    /// Counts a try at an account's password before it is made, so that a hundred at once are not a hundred guesses.
+    /// [`forgive`](Self::forgive) takes it back when the password was right.
+    ///
+    /// A network where the account is known has budgets of its own; all others share theirs. So strangers who guess cannot
+    /// lock the owner out.
+    pub async fn attempt(&self, account: &str, known_network: Option<&str>) -> Result<Attempt, ApiError> {
+        if self.general.0.is_empty() {
+            return Ok(Attempt { keys: Vec::new() });
+        }
+        let who = format!("{account}:{}", known_network.unwrap_or("elsewhere"));
+        let budget = |(name, quota, seconds): (&str, u64, u64)| Budget {
+            name: name.into(),
+            quota,
+            window: Duration::from_secs(seconds),
+        };
+        let budgets: Vec<_> = FAILURES.into_iter().map(|failures| (budget(failures), who.as_str())).collect();
+        let keys = budgets.iter().map(|(budget, who)| self.key("password", budget, who)).collect();
+        match self.count("password", budgets).await.retry_after {
+            Some(retry_after) => Err(ApiError::TooManyRequests { retry_after }),
+            None => Ok(Attempt { keys }),
+        }
+    }
+
+    /// The password was right: its try does not count.
+    pub async fn forgive(&self, attempt: Attempt) {
+        if attempt.keys.is_empty() {
+            return;
+        }
+        let mut pipeline = redis::pipe();
+        for key in &attempt.keys {
+            // The newest entry may be another try of the same moment; they are worth the same.
+            pipeline.lpop(key, None).ignore();
+        }
+        let mut redis = self.redis.clone();
+        let forgiven = tokio::time::timeout(PATIENCE, pipeline.query_async::<()>(&mut redis)).await;
+        if !matches!(forgiven, Ok(Ok(()))) {
+            tracing::warn!("a right password stays counted as a try: no answer from the limiter");
+        }
+    }
+
+    fn key(&self, operation: &str, budget: &Budget, who: &str) -> String {
+        format!("{}:rate:{operation}:{}:{who}", self.prefix, budget.name)
+    }
+
     async fn count(&self, operation: &str, budgets: Vec<(Budget, &str)>) -> Decision {
         let mut call = self.script.prepare_invoke();
         for (budget, who) in &budgets {
-            call.key(format!("{}:rate:{operation}:{}:{who}", self.prefix, budget.name));
+            call.key(self.key(operation, budget, who));
             call.arg(budget.quota).arg(budget.window.as_millis() as u64);
         }
         let mut redis = self.redis.clone();

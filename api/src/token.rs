@@ -64,17 +64,19 @@ struct Key {
     encoding: EncodingKey,
     decoding: DecodingKey,
     refresh: Hmac<Sha256>,
+    pseudonym: Hmac<Sha256>,
 }
 
 impl Key {
     fn new(secret: &str) -> Self {
         #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-        let refresh = Hmac::new_from_slice(secret.as_bytes()).expect("any length").chain_update(b"refresh\0");
+        let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any length");
         Self {
             id: hex(&Sha256::digest(secret)[..4]),
             encoding: EncodingKey::from_secret(secret.as_bytes()),
             decoding: DecodingKey::from_secret(secret.as_bytes()),
-            refresh,
+            refresh: mac.clone().chain_update(b"refresh\0"),
+            pseudonym: mac.chain_update(b"pseudonym\0"),
         }
     }
 
@@ -123,6 +125,13 @@ impl Tokens {
     pub fn refresh(&self, session: SessionId, generation: i32) -> String {
         let mac = self.keys[0].refresh_mac(session, generation).finalize().into_bytes();
         format!("{}.{generation}.{}", session.0.simple(), hex(&mac))
+    }
+
+    /// A name for an account that only we can derive, for counters that must not hold its address. The same for one that
+    /// does not exist as for one that does.
+    pub fn pseudonym(&self, text: &str) -> String {
+        let mac = self.keys[0].pseudonym.clone().chain_update(text.as_bytes()).finalize().into_bytes();
+        hex(&mac[..16])
     }
 
     /// Session and generation of a token that one of our keys derived.

@@ -24,6 +24,8 @@ pub enum Tag {
     Matching,
     /// Conversations; live over the WebSocket, history here.
     Messages,
+    /// What one is told in the app.
+    Notifications,
     /// For admins.
     Admin,
 }
@@ -63,6 +65,7 @@ mirror! {
     Role = domain::users::Role { Client, Talent, Admin }
     Status = domain::users::Status { Pending, Verified, Suspended, Banned, PendingInvite, Invited }
     ClientType = domain::users::ClientType { Particular, Establishment }
+    SiteRole = domain::members::SiteRole { Owner, Manager, Viewer }
     ComplianceStatus = domain::users::ComplianceStatus { Pending, Submitted, Validated, Rejected, Expired }
 }
 
@@ -170,6 +173,7 @@ forms! {
     PHONE = r"^\+?[0-9][0-9 .]{4,18}[0-9]$";
     POSTAL_CODE = r"^[0-9]{5}$";
     SIRET = r"^[0-9]{14}$";
+    TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9]$";
     HTTP_URL = r"^https?://[^\s]+$";
 }
 
@@ -185,6 +189,27 @@ impl std::fmt::Display for Like {
 impl Validator<Text> for Like {
     fn check(&self, text: &Text) -> bool {
         self.0.regex.is_match(&text.0)
+    }
+}
+
+/// Validator: an address that mail can be sent to; what stands before the @ has at most 64 characters (RFC 5321).
+pub struct Mailbox;
+
+impl std::fmt::Display for Mailbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("mailbox(at most 64 characters before the @)")
+    }
+}
+
+impl Validator<Text> for Mailbox {
+    fn check(&self, text: &Text) -> bool {
+        text.0.find('@').is_some_and(|at| at <= 64) && EMAIL.regex.is_match(&text.0)
+    }
+}
+
+impl ValidatorMeta for Mailbox {
+    fn update_meta(&self, meta: &mut MetaSchema) {
+        meta.pattern = Some(EMAIL.pattern.to_owned());
     }
 }
 

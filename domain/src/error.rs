@@ -15,6 +15,12 @@ pub enum Error {
     /// The caller may not do this, whatever the state. The code is stable and public.
     #[error("{message}")]
     Refused { code: &'static str, message: &'static str },
+    /// What the caller shows is no proof: forged, unknown or used. The code is stable and public.
+    #[error("{message}")]
+    Unusable { code: &'static str, message: &'static str },
+    /// Its time is over. The code is stable and public.
+    #[error("{message}")]
+    Expired { code: &'static str, message: &'static str },
     /// A value that only the database could judge.
     #[error("{field}: {message}")]
     Invalid { field: &'static str, message: &'static str },

@@ -32,6 +32,7 @@ macro_rules! ids {
 ids!(
     AssignmentId,
     ConversationId,
+    EmailChangeId,
     EstablishmentId,
     InvitationId,
     JobId,
@@ -39,6 +40,7 @@ ids!(
     MissionId,
     NotificationId,
     SessionId,
+    SiteInvitationId,
     UserId,
     WorkerId,
 );

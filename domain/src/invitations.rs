@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use crate::error::{Error, OnConstraint, Result};
+use crate::error::{Error, Result, violates};
 use crate::ids::{AssignmentId, InvitationId, MissionId, UserId};
 use crate::missions::MissionStatus;
 use crate::page::{Cursor, Page};
+use crate::working_time;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -131,7 +132,7 @@ pub async fn accept(
 ) -> Result<Accepted> {
     let mission = sqlx::query!(
         r#"select id as "id: MissionId", client_id as "client_id: UserId", status as "status: MissionStatus", slots, filled,
-                  start_date, end_date
+                  start_date, end_date, is_excluded($2, client_id, establishment_id) as "excluded!"
              from missions where id = (select mission_id from invitations where id = $1 and talent_id = $2) for update"#,
         id.0,
         talent.0,
@@ -145,7 +146,9 @@ pub async fn accept(
             return Ok(Accepted::Already(get_assignment(conn, mission.id, talent).await?));
         }
         InvitationStatus::Declined => return Err(ALREADY_DECLINED),
-        InvitationStatus::Pending if mission.status == MissionStatus::Open && mission.start_date > now => {}
+        InvitationStatus::Pending
+            if mission.status == MissionStatus::Open && mission.start_date > now && !mission.excluded => {}
+        // Whoever was excluded hears the same as everybody who comes too late.
         InvitationStatus::Pending | InvitationStatus::Expired => {
             return Err(Error::Conflict {
                 code: "MISSION_NOT_OPEN",
@@ -168,9 +171,10 @@ pub async fn accept(
     )
     .fetch_one(&mut *conn)
     .await
-    .on_constraint("assignments_no_double_booking", || Error::Conflict {
-        code: "TALENT_ALREADY_BOOKED",
-        message: "You have another mission at that time",
+    .map_err(|error| match () {
+        () if violates(&error, "assignments_no_double_booking") => ALREADY_BOOKED,
+        () if violates(&error, working_time::CONSTRAINT) => working_time::BREACH,
+        () => error.into(),
     })?;
 
     let full = mission.filled + 1 == mission.slots;
@@ -195,6 +199,9 @@ pub async fn accept(
     .await?;
     Ok(Accepted::Assigned { assignment, client: mission.client_id, mission_status })
 }
+
+const ALREADY_BOOKED: Error =
+    Error::Conflict { code: "TALENT_ALREADY_BOOKED", message: "You have another mission at that time" };
 
 const ALREADY_DECLINED: Error =
     Error::Conflict { code: "INVITATION_DECLINED", message: "You have declined this invitation" };
@@ -238,4 +245,15 @@ pub async fn decline(
         }
         InvitationStatus::Pending | InvitationStatus::Declined => Ok(invitation),
     }
+}
+
+/// Ends what a talent was still invited to.
+pub async fn expire_of_talent(conn: &mut PgConnection, talent: UserId) -> Result<()> {
+    sqlx::query!(
+        "update invitations set status = 'EXPIRED' where talent_id = $1 and status = 'PENDING'",
+        talent.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }

@@ -4,19 +4,28 @@
 //! whoever began it does. Where the database can decide, the statement decides: conditional `UPDATE`, `ON CONFLICT`,
 //! a named constraint.
 
+pub mod account;
+pub mod account_decisions;
+pub mod auth_tokens;
+pub mod availability;
 pub mod bus;
 pub mod clock;
 pub mod conversations;
 pub mod db;
+pub mod email_changes;
 pub mod error;
 pub mod establishments;
+pub mod exclusions;
 pub mod geo;
+pub mod idempotency;
 pub mod ids;
 pub mod invitations;
 pub mod live;
 pub mod matching;
+pub mod members;
 pub mod messages;
 pub mod missions;
+pub mod network;
 pub mod notifications;
 pub mod page;
 pub mod paris;
@@ -27,6 +36,7 @@ pub mod sessions;
 pub mod specialties;
 pub mod trace;
 pub mod users;
+pub mod working_time;
 
 pub use bus::Bus;
 pub use clock::Clock;

@@ -47,6 +47,14 @@ impl FromStr for Channel {
     }
 }
 
+/// Where revocations are told, apart from every room: the payload is the user whose sessions changed.
+pub const CONTROL: &str = "live:control";
+
+/// Tells every replica, once the transaction is committed, to compare the user's sockets with its sessions now.
+pub fn ring_sessions(tx: &mut Tx, user: UserId) {
+    tx.announce(CONTROL.to_owned(), user.to_string());
+}
+
 /// One frame on its way to the sockets of a channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
@@ -207,12 +215,23 @@ impl Event for ChatMessage {
     const NAME: &'static str = "chat:message";
 }
 
+/// `notification:count`: how many notifications are unread now.
+#[derive(Clone, Debug, Serialize)]
+pub struct NotificationCount {
+    pub unread: i32,
+}
+
+impl Event for NotificationCount {
+    const NAME: &'static str = "notification:count";
+}
+
 /// What a user is about to be told.
 #[derive(Debug)]
 pub struct Telling {
     user: UserId,
-    event: &'static str,
-    data: serde_json::Value,
+    event: Option<(&'static str, serde_json::Value)>,
+    /// By how much it changes the number of unread notifications. Who changes it is told the sum, last.
+    unread: i32,
 }
 
 impl Telling {
@@ -222,7 +241,18 @@ impl Telling {
             reason = "our events are structs of strings and numbers, which always encode"
         )]
         let data = serde_json::to_value(data).expect("an event encodes");
-        Self { user, event: E::NAME, data }
+        Self { user, event: Some((E::NAME, data)), unread: 0 }
+    }
+
+    /// The number of unread notifications changes with it.
+    #[must_use]
+    pub fn unread(self, by: i32) -> Self {
+        Self { unread: by, ..self }
+    }
+
+    /// Nothing but that number changes.
+    pub fn count(user: UserId, by: i32) -> Self {
+        Self { user, event: None, unread: by }
     }
 }
 
@@ -230,31 +260,45 @@ impl Telling {
 ///
 /// It holds the feeds' row locks until the commit, taken in the order of the users' ids: call it last.
 pub async fn tell(tx: &mut Tx, now: OffsetDateTime, tellings: Vec<Telling>) -> Result<()> {
-    let mut feeds: BTreeMap<UserId, Vec<Telling>> = BTreeMap::new();
+    type Events = Vec<(&'static str, serde_json::Value)>;
+    let mut feeds: BTreeMap<UserId, (Events, i32)> = BTreeMap::new();
     for telling in tellings {
-        feeds.entry(telling.user).or_default().push(telling);
+        let (events, unread) = feeds.entry(telling.user).or_default();
+        events.extend(telling.event);
+        *unread += telling.unread;
     }
     let users: Vec<Uuid> = feeds.keys().map(|user| user.0).collect();
-    let counts: Vec<i64> = feeds.values().map(|events| events.len() as i64).collect();
+    let counts: Vec<i64> =
+        feeds.values().map(|(events, unread)| events.len() as i64 + i64::from(*unread != 0)).collect();
+    let unread: Vec<i32> = feeds.values().map(|(_, unread)| *unread).collect();
+    // Only who has been notified can have read, so an insert never starts below zero.
     let heads = sqlx::query!(
-        r#"insert into feeds as f (user_id, head)
-           select * from unnest($1::uuid[], $2::bigint[])
-           on conflict (user_id) do update set head = f.head + excluded.head
-           returning user_id as "user_id: UserId", head"#,
+        r#"insert into feeds as f (user_id, head, unread)
+           select user_id, head, greatest(unread, 0) from unnest($1::uuid[], $2::bigint[], $3::int4[]) as new (user_id, head, unread)
+           on conflict (user_id) do update
+              set head = f.head + excluded.head,
+                  unread = f.unread + (select unread from unnest($1::uuid[], $3::int4[]) as new (user_id, unread)
+                                        where new.user_id = f.user_id)
+           returning user_id as "user_id: UserId", head, unread"#,
         &users,
         &counts,
+        &unread,
     )
     .fetch_all(&mut **tx)
     .await?;
 
     let (mut users, mut seqs, mut names, mut datas) = (vec![], vec![], vec![], vec![]);
     for row in heads {
-        let events = feeds.remove(&row.user_id).unwrap_or_default();
+        let (mut events, unread) = feeds.remove(&row.user_id).unwrap_or_default();
+        if unread != 0 {
+            events
+                .push((NotificationCount::NAME, serde_json::json!(NotificationCount { unread: row.unread })));
+        }
         let first = row.head - events.len() as i64 + 1;
-        for (seq, telling) in (first..).zip(events) {
-            let event = FeedEvent { seq, event: telling.event.to_owned(), data: telling.data };
-            announce(tx, Channel::User(telling.user), &event.delivery());
-            users.push(telling.user.0);
+        for (seq, (event, data)) in (first..).zip(events) {
+            let event = FeedEvent { seq, event: event.to_owned(), data };
+            announce(tx, Channel::User(row.user_id), &event.delivery());
+            users.push(row.user_id.0);
             seqs.push(seq);
             names.push(event.event);
             datas.push(event.data);
@@ -273,6 +317,20 @@ pub async fn tell(tx: &mut Tx, now: OffsetDateTime, tellings: Vec<Telling>) -> R
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+/// How long a feed can be resumed.
+pub const KEPT: time::Duration = time::Duration::days(7);
+
+/// Deletes events told before a time, at most `limit`; returns how many.
+pub async fn prune(conn: &mut PgConnection, before: OffsetDateTime, limit: i64) -> Result<u64> {
+    let deleted = sqlx::query!(
+        "delete from feed_events where (user_id, event_seq) in (
+             select user_id, event_seq from feed_events where created_at < $1 limit $2)",
+        before,
+        limit,
+    );
+    Ok(deleted.execute(conn).await?.rows_affected())
 }
 
 /// One row of a user's feed.

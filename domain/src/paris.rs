@@ -37,8 +37,21 @@ pub fn time_of_day(at: OffsetDateTime, locale: &str) -> String {
     local(at).strftime(if locale == "en" { "%H:%M" } else { "%H h %M" }).to_string()
 }
 
+const PARIS: TimeZone = jiff::tz::get!("Europe/Paris");
+
+/// The newest time not after `now` at which the clocks of Paris showed this hour and minute. An hour that a clock change
+/// skips counts as the one after it, one that comes twice as its first.
+pub fn latest(hour: i8, minute: i8, now: OffsetDateTime) -> OffsetDateTime {
+    let today = local(now).date();
+    let on = |date: jiff::civil::Date| {
+        let at = date.at(hour, minute, 0, 0).to_zoned(PARIS).map_or(0, |zoned| zoned.timestamp().as_second());
+        OffsetDateTime::from_unix_timestamp(at).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    };
+    let at = on(today);
+    if at <= now { at } else { on(today.yesterday().unwrap_or(today)) }
+}
+
 fn local(at: OffsetDateTime) -> Zoned {
-    const PARIS: TimeZone = jiff::tz::get!("Europe/Paris");
     Timestamp::from_second(at.unix_timestamp()).unwrap_or(Timestamp::MAX).to_zoned(PARIS)
 }
 

@@ -72,6 +72,18 @@ pub struct ProfilePatch {
     pub is_marketplace_visible: Option<bool>,
 }
 
+impl ProfilePatch {
+    /// Whether a match could turn out otherwise.
+    pub fn concerns_matching(&self) -> bool {
+        self.profession_id.is_some()
+            || self.specialties.is_some()
+            || self.latitude.is_some()
+            || self.has_driver_license.is_some()
+            || self.can_do_night_shift.is_some()
+            || self.is_marketplace_visible.is_some()
+    }
+}
+
 pub async fn insert(
     conn: &mut PgConnection,
     user: UserId,

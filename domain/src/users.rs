@@ -61,6 +61,8 @@ pub struct User {
     pub referral_code: String,
     pub points: i32,
     pub created_at: OffsetDateTime,
+    /// When its owner has shown that the address is theirs.
+    pub email_verified_at: Option<OffsetDateTime>,
 }
 
 #[derive(Debug)]
@@ -75,6 +77,22 @@ pub struct NewUser {
     pub last_name: Option<String>,
     pub establishment_name: Option<String>,
     pub referrer_code: Option<String>,
+}
+
+/// In place of a hash where no password opens the account yet: no hash looks like it.
+const NO_PASSWORD: &str = "!";
+
+impl User {
+    /// The hash to verify against, if the account has a password.
+    pub fn usable_hash(&self) -> Option<&str> {
+        Some(self.password_hash.as_str()).filter(|hash| *hash != NO_PASSWORD)
+    }
+}
+
+/// One spelling per address. Here and not in SQL, because PostgreSQL and Rust disagree on some letters, and a lock-out by
+/// one spelling must not be passed by another.
+pub fn normalise_email(email: &str) -> String {
+    email.trim().to_lowercase()
 }
 
 pub const EMAIL_TAKEN: Error =
@@ -96,7 +114,7 @@ pub async fn insert(conn: &mut PgConnection, new: NewUser, now: OffsetDateTime) 
         r#"insert into users (id, email, password_hash, role, status, client_type, phone, referral_code, referred_by, created_at)
            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
            returning id as "id: _", email, password_hash, role as "role: _", status as "status: _", phone, locale, referral_code,
-                     points, created_at"#,
+                     points, created_at, email_verified_at"#,
         id.0,
         new.email.trim(),
         new.password_hash,
@@ -138,7 +156,7 @@ macro_rules! select_users {
         sqlx::query_as!(
             User,
             r#"select id as "id: _", email, password_hash, role as "role: _", status as "status: _", phone, locale, referral_code,
-                      points, created_at
+                      points, created_at, email_verified_at
                  from users "# + $rest,
             $($argument),*
         )
@@ -146,7 +164,95 @@ macro_rules! select_users {
 }
 
 pub async fn find_by_email(conn: &mut PgConnection, email: &str) -> Result<Option<User>> {
-    Ok(select_users!("where lower(email) = lower($1)", email.trim()).fetch_optional(conn).await?)
+    Ok(select_users!("where lower(email) = $1", normalise_email(email)).fetch_optional(conn).await?)
+}
+
+/// True when somebody has proven to be this account from around there.
+pub async fn is_known_at(conn: &mut PgConnection, id: Option<UserId>, network: Option<&str>) -> Result<bool> {
+    let known = sqlx::query_scalar!(
+        r#"select exists (select from known_networks where user_id = $1 and network = $2) as "known!""#,
+        id.map(|id| id.0),
+        network,
+    );
+    Ok(known.fetch_one(conn).await?)
+}
+
+/// The account of an address; one that nobody has registered yet is made, to be filled in by whoever accepts the
+/// invitation. Of two inviters at once, one makes it and both get it.
+pub async fn find_or_invite(conn: &mut PgConnection, email: &str, now: OffsetDateTime) -> Result<User> {
+    let made = sqlx::query_scalar!(
+        r#"insert into users (id, email, password_hash, role, status, client_type, referral_code, created_at)
+           values ($1, $2, $3, 'CLIENT', 'PENDING_INVITE', 'ESTABLISHMENT', $4, $5)
+           on conflict (lower(email)) do nothing returning id as "id: UserId""#,
+        UserId::new().0,
+        email.trim(),
+        NO_PASSWORD,
+        referral_code(),
+        now,
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    if let Some(id) = made {
+        profiles::insert(conn, id, None, None).await?;
+    }
+    find_by_email(conn, email).await?.ok_or(Error::NotFound("user"))
+}
+
+/// The invitation's mail is on its way.
+pub async fn mark_invited(conn: &mut PgConnection, id: UserId) -> Result<()> {
+    sqlx::query!("update users set status = 'INVITED' where id = $1 and status = 'PENDING_INVITE'", id.0)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Whoever holds the mailbox sets the password. An invited account becomes one to be validated.
+pub async fn set_proven_password(
+    conn: &mut PgConnection,
+    id: UserId,
+    hash: &str,
+    now: OffsetDateTime,
+) -> Result<()> {
+    sqlx::query!(
+        "update users set password_hash = $2, email_verified_at = coalesce(email_verified_at, $3),
+                          status = case when status in ('PENDING_INVITE', 'INVITED') then 'PENDING' else status end
+          where id = $1",
+        id.0,
+        hash,
+        now,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+pub async fn mark_email_verified(conn: &mut PgConnection, id: UserId, now: OffsetDateTime) -> Result<()> {
+    sqlx::query!(
+        "update users set email_verified_at = $2 where id = $1 and email_verified_at is null",
+        id.0,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Sets what a user changes of its account at once; what is absent stays.
+pub async fn update_contact(
+    conn: &mut PgConnection,
+    id: UserId,
+    phone: Option<&str>,
+    locale: Option<&str>,
+) -> Result<()> {
+    sqlx::query!(
+        "update users set phone = coalesce($2, phone), locale = coalesce($3, locale) where id = $1",
+        id.0,
+        phone,
+        locale
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 pub async fn get(conn: &mut PgConnection, id: UserId) -> Result<User> {
@@ -162,6 +268,22 @@ pub async fn lock(conn: &mut PgConnection, id: UserId) -> Result<()> {
 pub async fn set_password_hash(conn: &mut PgConnection, id: UserId, hash: &str) -> Result<()> {
     sqlx::query!("update users set password_hash = $2 where id = $1", id.0, hash).execute(conn).await?;
     Ok(())
+}
+
+/// Sets a new hash if the old one is still there; false when another change was first.
+pub async fn replace_password_hash(
+    conn: &mut PgConnection,
+    id: UserId,
+    old: &str,
+    new: &str,
+) -> Result<bool> {
+    let replaced = sqlx::query!(
+        "update users set password_hash = $3 where id = $1 and password_hash = $2",
+        id.0,
+        old,
+        new
+    );
+    Ok(replaced.execute(conn).await?.rows_affected() > 0)
 }
 
 /// PENDING or SUSPENDED becomes VERIFIED; VERIFIED stays so.

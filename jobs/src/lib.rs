@@ -3,16 +3,36 @@
 //! One job is one file here (payload and policy) and one file of the same name in `workers` (the handler).
 
 pub mod effects;
+pub mod enforce_account;
+pub mod expire_site_invitation;
 pub mod ledger;
 pub mod match_mission;
 pub mod notify;
+pub mod purge;
 pub mod queues;
+pub mod rematch_open;
+pub mod request_password_reset;
+pub mod schedule;
 pub mod send_mail;
 
+pub use enforce_account::EnforceAccount;
+pub use expire_site_invitation::ExpireSiteInvitation;
 pub use ledger::{Job, Policy};
 pub use match_mission::MatchMission;
 pub use notify::Notify;
+pub use purge::Purge;
+pub use rematch_open::RematchOpen;
+pub use request_password_reset::RequestPasswordReset;
 pub use send_mail::{Mail, SendMail};
 
 /// Every kind of job. `workers::handlers` must know them all; a test compares.
-pub const KINDS: [Policy; 3] = [MatchMission::POLICY, Notify::POLICY, SendMail::POLICY];
+pub const KINDS: &[Policy] = &[
+    EnforceAccount::POLICY,
+    ExpireSiteInvitation::POLICY,
+    MatchMission::POLICY,
+    Notify::POLICY,
+    Purge::POLICY,
+    RematchOpen::POLICY,
+    RequestPasswordReset::POLICY,
+    SendMail::POLICY,
+];

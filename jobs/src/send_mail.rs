@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use domain::ids::{InvitationId, MissionId, UserId};
+use domain::ids::{EmailChangeId, InvitationId, MissionId, SessionId, SiteInvitationId, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Job, Policy};
@@ -31,6 +31,32 @@ pub enum Mail {
     },
     /// A spent refresh token came back: somebody else may have it.
     SecurityAlert,
+    VerifyEmail,
+    /// To the address that is to be left.
+    EmailChangeOld {
+        change_id: EmailChangeId,
+    },
+    /// To the address that is to come.
+    EmailChangeNew {
+        change_id: EmailChangeId,
+    },
+    PasswordReset,
+    /// The password was changed or reset, and all sessions ended.
+    PasswordChanged,
+    /// A sign-in from a device that the account never used.
+    NewDevice {
+        session_id: SessionId,
+    },
+    SiteInvitation {
+        invitation_id: SiteInvitationId,
+    },
+    SiteInvitationReminder {
+        invitation_id: SiteInvitationId,
+    },
+    AccountSuspended,
+    AccountBanned,
+    /// No longer banned, still suspended.
+    AccountUnbanned,
 }
 
 impl Job for SendMail {

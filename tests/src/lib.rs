@@ -110,6 +110,14 @@ impl Client {
         self.send(self.request(Method::PATCH, path).json(&body)).await
     }
 
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        self.send(self.request(Method::PUT, path).json(&body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(self.request(Method::DELETE, path)).await
+    }
+
     pub async fn login(&self, email: &str, password: &str) -> Self {
         let session = self
             .post("/api/v1/auth/login", json!({ "email": email, "password": password }))

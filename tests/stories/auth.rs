@@ -25,6 +25,7 @@ async fn a_talent_registers_signs_in_and_out() {
     lea.act("/api/v1/auth/logout").await.expect(204);
     lea.get("/api/v1/auth/me").await.expect_error(401, "SESSION_ENDED");
     anonymous.signed_in(&session).get("/api/v1/auth/me").await.expect(200);
+    world.drain().await;
     world.end().await;
 }
 
@@ -75,6 +76,7 @@ async fn a_wrong_password_and_an_unknown_address_look_alike() {
         .await
         .expect_error(401, "INVALID_CREDENTIALS");
     assert_eq!(wrong["message"], unknown["message"]);
+    world.drain().await;
     world.end().await;
 }
 
@@ -102,7 +104,8 @@ async fn a_refresh_token_has_one_successor() {
     refresh(&third).await.expect_error(401, "REFRESH_REFUSED");
     anonymous.signed_in(&third).get("/api/v1/auth/me").await.expect_error(401, "SESSION_ENDED");
     world.drain().await;
-    assert_eq!(world.mails().len(), 1);
+    let alerts = world.mails().into_iter().filter(|mail| !mail.contains("verify-email"));
+    assert_eq!(alerts.count(), 1);
     world.end().await;
 }
 

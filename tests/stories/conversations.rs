@@ -20,6 +20,10 @@ async fn the_list_counts_what_others_wrote_and_marks_move_forward_only() {
     let sent = client.post(&messages, message.clone()).await.expect(201);
     assert_eq!(client.post(&messages, message).await.expect(201), sent);
     assert_eq!(there.next("chat:message").await["id"], sent["id"]);
+    // Under a key, the message is announced once the answer is kept.
+    let keyed = client.request(Method::POST, &messages).header("idempotency-key", "k-1");
+    let keyed = client.send(keyed.json(&json!({ "content": "Bonjour" }))).await.expect(201);
+    assert_eq!(there.next("chat:message").await["id"], keyed["id"]);
     client.post(&messages, json!({ "content": "   " })).await.expect_error(400, "INVALID_REQUEST");
 
     let unread = async |who: &tests::Client| {
@@ -27,7 +31,7 @@ async fn the_list_counts_what_others_wrote_and_marks_move_forward_only() {
         assert_eq!(list["items"][0]["lastMessage"]["content"], "Bonjour");
         list["items"][0]["unread"].as_i64().unwrap()
     };
-    assert_eq!((unread(&client).await, unread(&nurse).await), (0, 3));
+    assert_eq!((unread(&client).await, unread(&nurse).await), (0, 4));
 
     let mut here = client.socket().await;
     here.emit("mission:join", json!({ "conversationId": id })).await;
@@ -35,13 +39,13 @@ async fn the_list_counts_what_others_wrote_and_marks_move_forward_only() {
     there.emit("chat:read", json!({ "conversationId": id, "seq": 2 })).await;
     there.next("ack").await;
     assert_eq!(here.next("chat:read").await, json!({ "conversationId": id, "userId": nurse.id, "seq": 2 }));
-    assert_eq!(unread(&nurse).await, 1);
+    assert_eq!(unread(&nurse).await, 2);
     // Back: nobody hears of it. Too far: up to the newest.
     let read = format!("/api/v1/conversations/{id}/read");
     nurse.post(&read, json!({ "seq": 1 })).await.expect(204);
-    assert_eq!(unread(&nurse).await, 1);
+    assert_eq!(unread(&nurse).await, 2);
     nurse.post(&read, json!({ "seq": 999 })).await.expect(204);
-    assert_eq!(here.next("chat:read").await["seq"], 3);
+    assert_eq!(here.next("chat:read").await["seq"], 4);
     assert_eq!(unread(&nurse).await, 0);
     let outsider = world.client("roses").await;
     outsider.post(&read, json!({ "seq": 1 })).await.expect_error(403, "NOT_A_MEMBER");
@@ -107,6 +111,7 @@ async fn a_chat_closes_at_its_time_without_waiting_for_a_job() {
     world.clock.advance(time::Duration::minutes(5));
     socket.emit("chat:send", json!({ "missionId": mission, "content": "Trop tard" })).await;
     assert_eq!(socket.next("error").await["code"], "CHAT_LOCKED");
+    world.drain().await;
     world.end().await;
 }
 

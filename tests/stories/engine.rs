@@ -11,12 +11,14 @@ use jobs::ledger::{self, Covered, Fence, Job, JobState, NewJob, Policy, Queue};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use workers::engine::{self, Handlers, JobError, JobResult, Run};
 
 use crate::world::World;
+
+mod control;
 
 const QUEUE: Queue = Queue::new("probes");
 
@@ -65,6 +67,14 @@ impl Job for Probe {
     }
 }
 
+/// Only two at once.
+#[derive(Serialize, Deserialize)]
+struct Rare(i64);
+
+impl Job for Rare {
+    const POLICY: Policy = Policy::new("rare-probe", QUEUE).at_most(2);
+}
+
 /// Never ends by itself, and is not waited for.
 #[derive(Serialize, Deserialize)]
 struct Hanging;
@@ -94,6 +104,7 @@ ranked!(Idle, "idle-probe", low);
 struct Lab {
     started: mpsc::UnboundedSender<i64>,
     starts: Arc<AtomicUsize>,
+    gate: Arc<Semaphore>,
 }
 
 async fn probe(job: Probe, run: Run<Lab>) -> JobResult {
@@ -127,6 +138,13 @@ async fn ranked(n: i64, run: Run<Lab>) -> JobResult {
     run.done_without_effects()
 }
 
+/// Starts, and ends when the story lets it.
+async fn rare(job: Rare, run: Run<Lab>) -> JobResult {
+    let _ = run.app.started.send(job.0);
+    run.app.gate.acquire().await.unwrap().forget();
+    run.done_without_effects()
+}
+
 /// A ledger, and engines to run it.
 struct Bench {
     world: World,
@@ -143,7 +161,7 @@ impl Bench {
         let bus = Bus::new(domain::bus::connect(&world.redis_url).unwrap(), &world.prefix);
         let db = Db::connect(&world.database_url, 30, bus).unwrap();
         let (sender, started) = mpsc::unbounded_channel();
-        let lab = Lab { started: sender, starts: Arc::default() };
+        let lab = Lab { started: sender, starts: Arc::default(), gate: Arc::new(Semaphore::new(0)) };
         Self { world, db, lab, started, engines: Vec::new() }
     }
 
@@ -156,8 +174,10 @@ impl Bench {
             handlers: Handlers::new(self.lab.clone())
                 .on(probe)
                 .on(|_: Hanging, _: Run<Lab>| std::future::pending())
+                .on(rare)
                 .on(|job: Urgent, run| ranked(job.0, run))
                 .on(|job: Idle, run| ranked(job.0, run)),
+            crons: Vec::new(),
             slots: vec![(QUEUE, slots)],
             drain: Duration::from_millis(200),
         };
@@ -187,7 +207,7 @@ impl Bench {
         self.enqueue(numbers.map(|n| NewJob::of(&Probe::new(n, Act::Work)))).await;
     }
 
-    async fn conn(&self) -> sqlx::pool::PoolConnection<sqlx::Postgres> {
+    async fn conn(&self) -> domain::db::Conn {
         self.db.conn().await.unwrap()
     }
 
@@ -343,7 +363,7 @@ async fn what_redis_loses_is_pushed_again() {
     bench.work(0..50).await;
     // A relay that died between its commit and its push, and a Redis that was wiped: dispatched, and nowhere to be found.
     let chosen =
-        ledger::choose(&mut *bench.conn().await, QUEUE, [333; 3], time::Duration::ZERO).await.unwrap();
+        ledger::choose(&mut *bench.conn().await, QUEUE, [333; 3], &[], time::Duration::ZERO).await.unwrap();
     assert_eq!(chosen.len(), 50);
     bench.start(4);
     bench.world.drain().await;
@@ -403,7 +423,7 @@ async fn a_job_that_kills_its_workers_is_set_apart_and_then_dead() {
         assert_eq!(swept[0].dead, crash == 5);
         sqlx::query("update jobs set run_at = clock_timestamp()").execute(&bench.world.pool).await.unwrap();
         let tickets =
-            ledger::choose(&mut *bench.conn().await, QUEUE, [9; 3], time::Duration::ZERO).await.unwrap();
+            ledger::choose(&mut *bench.conn().await, QUEUE, [9; 3], &[], time::Duration::ZERO).await.unwrap();
         redis_lists.extend(tickets.into_iter().map(|ticket| ticket.suspect));
     }
     assert_eq!(redis_lists, [false, true, true, true], "alone from its second crash");

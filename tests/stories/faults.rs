@@ -94,9 +94,10 @@ async fn redis_flushed_between_enqueue_and_fetch() {
     client.post(MISSIONS, mission()).await.expect(201);
     // Dispatched, pushed, and wiped before anybody fetched.
     let mut conn = world.pool.acquire().await.unwrap();
-    let tickets = jobs::ledger::choose(&mut conn, jobs::queues::CRITICAL, [333; 3], time::Duration::ZERO)
-        .await
-        .unwrap();
+    let tickets =
+        jobs::ledger::choose(&mut conn, jobs::queues::CRITICAL, [333; 3], &[], time::Duration::ZERO)
+            .await
+            .unwrap();
     let [ticket] = &tickets[..] else { panic!("one job: {tickets:?}") };
     let mut connection = domain::bus::connect(&redis.url()).unwrap();
     let list = format!("{}:queue:critical:high:active", world.prefix);

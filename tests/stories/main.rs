@@ -3,11 +3,19 @@
 
 mod world;
 
+mod accounts;
+mod accounts_guessing;
 mod auth;
+mod availability;
 mod chat;
 mod conversations;
+mod eligibility;
 mod engine;
+mod explanation;
 mod faults;
+mod idempotency;
 mod matching;
+mod notifications;
 mod openapi;
 mod roles;
+mod telemetry;

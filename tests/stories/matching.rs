@@ -294,6 +294,10 @@ struct Someone {
     specialties: Vec<usize>,
     rating: i16,
     missions: i32,
+    away: bool,
+    excluded: bool,
+    /// Start of a shift of two hours elsewhere, in hours from the mission's start.
+    works: Option<i64>,
 }
 
 const TAGS: [&str; 6] = ["geriatrie", "autisme", "psychiatrie", "diabete", "equitherapie", "hypnose"];
@@ -304,22 +308,33 @@ fn someone() -> impl Strategy<Value = Someone> {
         (-40.0..40.0_f64, -40.0..40.0_f64),
         (likely(), likely(), likely(), likely(), likely(), likely()),
         (prop::sample::subsequence((0..TAGS.len()).collect::<Vec<_>>(), 0..=TAGS.len()), 0..3_i16, 0..3_i32),
+        (prop::bool::weighted(0.1), prop::bool::weighted(0.1), prop::option::weighted(0.4, -20..30_i64)),
     )
-        .prop_map(|((km_north, km_east), (nurse, compliant, visible, night, driver, verified), rest)| {
-            Someone {
-                km_north,
-                km_east,
-                nurse,
-                compliant,
-                visible,
-                night,
-                driver,
-                verified,
-                specialties: rest.0,
-                rating: rest.1 * 100 + 300,
-                missions: rest.2,
-            }
-        })
+        .prop_map(
+            |(
+                (km_north, km_east),
+                (nurse, compliant, visible, night, driver, verified),
+                rest,
+                (away, excluded, works),
+            )| {
+                Someone {
+                    km_north,
+                    km_east,
+                    nurse,
+                    compliant,
+                    visible,
+                    night,
+                    driver,
+                    verified,
+                    specialties: rest.0,
+                    rating: rest.1 * 100 + 300,
+                    missions: rest.2,
+                    away,
+                    excluded,
+                    works,
+                }
+            },
+        )
 }
 
 /// The six steps once more, written as the seed wrote them: fetch, filter, score, sort.
@@ -337,7 +352,7 @@ fn oracle(
             let distance = center.distance_km(place(p));
             let fits = distance <= 30.0 && p.nurse && (p.compliant || !diploma) && p.visible && p.verified;
             let matched = p.specialties.iter().filter(|tag| wanted.contains(tag)).count();
-            (fits && (p.driver || !car) && (p.night || !night))
+            (fits && (p.driver || !car) && (p.night || !night) && can_come(p))
                 .then_some((*id, matched, p.rating, distance, p.missions))
         })
         .collect();
@@ -345,6 +360,15 @@ fn oracle(
         b.1.cmp(&a.1).then(b.2.cmp(&a.2)).then(a.3.total_cmp(&b.3)).then(b.4.cmp(&a.4)).then(a.0.cmp(&b.0))
     });
     fit.into_iter().take(3).map(|(id, _, _, distance, _)| (id, distance)).collect()
+}
+
+/// The mission takes eight hours. Two shifts less than eleven hours apart are one working day of at most thirteen.
+fn can_come(p: &Someone) -> bool {
+    let rested = p.works.is_none_or(|start| {
+        let gap = if start < 0 { -(start + 2) } else { start - 8 };
+        gap >= 11 || (gap >= 0 && 2 + gap + 8 <= 13)
+    });
+    rested && !p.away && !p.excluded
 }
 
 fn place(someone: &Someone) -> domain::geo::Point {
@@ -447,7 +471,41 @@ async fn compare(
         slots: 1,
     };
     let mission = domain::missions::post(&mut tx, posted, world.clock.now()).await.unwrap().mission;
-    let found = domain::matching::rank(&mut tx, &mission, domain::matching::TOP).await.unwrap();
+    for (id, p) in &known {
+        let talent = domain::ids::UserId(*id);
+        if p.away {
+            let leave = domain::availability::Exception {
+                from: mission.start_date + Duration::hours(7),
+                to: mission.start_date + Duration::days(9),
+                available: false,
+            };
+            let declared = domain::availability::Availability { weekly: vec![], exceptions: vec![leave] };
+            domain::availability::replace(&mut tx, talent, declared).await.unwrap();
+        }
+        if p.excluded {
+            domain::exclusions::put(&mut tx, mission.client_id, talent, None, world.clock.now())
+                .await
+                .unwrap();
+        }
+        if let Some(hours) = p.works {
+            let start = mission.start_date + Duration::hours(hours);
+            sqlx::query(
+                "insert into assignments (id, mission_id, talent_id, period, created_at)
+                 values (gen_random_uuid(), $1, $2, tstzrange($3, $4), now())",
+            )
+            .bind(mission.id.0)
+            .bind(id)
+            .bind(start)
+            .bind(start + Duration::hours(2))
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        }
+    }
+    let found =
+        domain::matching::rank(&mut tx, &mission, domain::matching::Whom::Everybody, domain::matching::TOP)
+            .await
+            .unwrap();
     let found = found.into_iter().map(|m| (m.talent_id.0, m.distance_km)).collect();
     (oracle(&known, wanted, diploma, car, night), found)
 }

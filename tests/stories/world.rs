@@ -96,6 +96,11 @@ impl World {
 
     /// Starts another replica of the API and returns its base URL.
     pub async fn start_api(&mut self, settings: &[&str]) -> String {
+        self.start_api_with_secret("stories-stories-stories-stories-", settings).await
+    }
+
+    /// Starts a replica that signs with another key.
+    pub async fn start_api_with_secret(&mut self, secret: &str, settings: &[&str]) -> String {
         let mut args = vec![
             "api",
             "--database-url",
@@ -105,7 +110,7 @@ impl World {
             "--redis-prefix",
             &self.prefix,
             "--jwt-secret",
-            "stories-stories-stories-stories-",
+            secret,
         ];
         if !settings.contains(&"--rate-limit") {
             args.extend(["--rate-limit", "off"]);
@@ -121,8 +126,14 @@ impl World {
 
     /// Starts another worker.
     pub fn start_worker(&mut self) {
+        // What comes back by the clock would come between a story and its end.
+        let config = self.worker_config(&["--worker-cron", "false"]);
+        self.running.push(tokio::spawn(workers::run(config, self.clock.clone(), self.stop.clone())));
+    }
+
+    pub fn worker_config(&self, settings: &[&str]) -> workers::Config {
         let mails = std::env::temp_dir().join(format!("{}-mails", self.prefix));
-        let config = workers::Config::parse_from([
+        let mut args = vec![
             "worker",
             "--database-url",
             &self.database_url,
@@ -132,8 +143,9 @@ impl World {
             &self.prefix,
             "--mail-dir",
             mails.to_str().unwrap(),
-        ]);
-        self.running.push(tokio::spawn(workers::run(config, self.clock.clone(), self.stop.clone())));
+        ];
+        args.extend(settings);
+        workers::Config::parse_from(args)
     }
 
     /// The mails that were sent, as text.
@@ -246,11 +258,14 @@ impl World {
         sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
     }
 
-    /// Ends the platform. Nothing may be left in the queue, and nothing dead.
+    /// Ends the platform. Nothing that is due may be left in the queue, and nothing dead.
     pub async fn end(self) {
         let left: Vec<(String, String, Value)> = sqlx::query_as(
-            "select kind, state::text, causes from jobs where state in ('waiting', 'dispatched', 'running', 'dead')",
+            "select kind, state::text, causes from jobs
+              where state = 'dead' or state in ('waiting', 'dispatched', 'running')
+                                      and run_at <= clock_timestamp() + make_interval(secs => $1)",
         )
+        .bind(self.clock.ahead().as_seconds_f64())
         .fetch_all(&self.pool)
         .await
         .unwrap();

@@ -28,6 +28,12 @@ pub struct Config {
     /// Seconds that a stopping worker waits for what runs, before giving it back.
     #[arg(long, env = "WORKER_DRAIN_SECONDS", default_value_t = 20)]
     pub drain_seconds: u64,
+    /// Whether this worker offers the jobs that come back by the clock. Any number may; each tick runs once.
+    #[arg(long, env = "WORKER_CRON", default_value_t = true, action = clap::ArgAction::Set)]
+    pub worker_cron: bool,
+    /// Address to serve Prometheus metrics on (`0.0.0.0:9464`); none when empty.
+    #[arg(long, env = "WORKER_METRICS", default_value = "")]
+    pub worker_metrics: String,
     #[command(flatten)]
     pub mail: MailConfig,
     #[command(flatten)]

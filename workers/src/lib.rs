@@ -4,8 +4,14 @@ pub mod config;
 pub mod engine;
 pub mod mailer;
 
+mod account_mail;
+mod enforce_account;
+mod expire_site_invitation;
 mod match_mission;
 mod notify;
+mod purge;
+mod rematch_open;
+mod request_password_reset;
 mod send_mail;
 
 use std::io;
@@ -16,7 +22,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
 use engine::Handlers;
+use jobs::schedule::SCHEDULE;
 use mailer::Mailer;
+use metrics_exporter_prometheus::PrometheusBuilder;
 
 /// What handlers work with.
 #[derive(Clone, Debug)]
@@ -28,11 +36,25 @@ pub struct App {
 
 /// Every kind of job and who runs it.
 pub fn handlers(app: App) -> Handlers<App> {
-    Handlers::new(app).on(match_mission::run).on(notify::run).on(send_mail::run)
+    Handlers::new(app)
+        .on(match_mission::run)
+        .on(notify::run)
+        .on(purge::run)
+        .on(rematch_open::run)
+        .on(send_mail::run)
+        .on(enforce_account::run)
+        .on(request_password_reset::run)
+        .on(expire_site_invitation::run)
 }
 
 /// One worker process, until `stop` is cancelled and what runs has ended.
 pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> io::Result<()> {
+    if !config.worker_metrics.is_empty() {
+        let address: std::net::SocketAddr = config.worker_metrics.parse().map_err(|error| {
+            io::Error::new(io::ErrorKind::InvalidInput, format!("WORKER_METRICS: {error}"))
+        })?;
+        PrometheusBuilder::new().with_http_listener(address).install().map_err(io::Error::other)?;
+    }
     let redis = domain::bus::connect(&config.redis_url).map_err(io::Error::other)?;
     let bus = domain::Bus::new(redis, &config.redis_prefix);
     let db = Db::connect(&config.database_url, config.database_connections, bus).map_err(io::Error::other)?;
@@ -45,6 +67,7 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> io::R
         db,
         clock,
         handlers: handlers(app),
+        crons: if config.worker_cron { SCHEDULE.to_vec() } else { Vec::new() },
         drain: std::time::Duration::from_secs(config.drain_seconds),
     };
     engine::run(engine, stop).await

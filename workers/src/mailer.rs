@@ -147,8 +147,23 @@ macro_rules! texts {
     };
 }
 
-const TEXTS: &[(&str, &str)] =
-    texts!["mission-invitation", "mission-assigned", "assignment-confirmed", "security-alert"];
+const TEXTS: &[(&str, &str)] = texts![
+    "mission-invitation",
+    "mission-assigned",
+    "assignment-confirmed",
+    "security-alert",
+    "verify-email",
+    "email-change-old",
+    "email-change-new",
+    "password-reset",
+    "password-changed",
+    "new-device",
+    "site-invitation",
+    "site-invitation-reminder",
+    "account-suspended",
+    "account-banned",
+    "account-unbanned",
+];
 
 #[cfg(test)]
 mod tests {
@@ -158,7 +173,9 @@ mod tests {
     fn letter(template: &'static str, locale: &str) -> Letter {
         let facts = context! {
             first_name => "Zoé", title => "Renfort <b>nuit</b>", city => "Nîmes", start => "lundi 2 mars 2026 à 20 h 00",
-            end => "06 h 00", hourly_rate => "25,50 €", link => "https://sociopulse.test/x?a=1&b=2",
+            end => "06 h 00", hourly_rate => "25,50 €", expires => "mardi 3 mars 2026 à 20 h 00", old_email => "a@example.org",
+            new_email => "b@example.org", site => "EHPAD <b>nuit</b>", inviter => "Léa Durand", is_new => true,
+            device => "<b>nuit</b>", address => "203.0.113.9", at => "lundi 2 mars 2026 à 20 h 00", reason => "<b>nuit</b>", link => "https://sociopulse.test/x?a=1&b=2",
         };
         Letter {
             link: "https://sociopulse.test/x?a=1&b=2".into(),
@@ -173,7 +190,8 @@ mod tests {
     #[test]
     fn every_mail_renders_in_both_languages_and_escapes() {
         let mailer = Mailer::new(&MailConfig::folder(std::env::temp_dir())).unwrap();
-        for template in ["mission-invitation", "mission-assigned", "assignment-confirmed", "security-alert"] {
+        let templates = TEXTS.iter().filter_map(|(name, _)| name.strip_suffix(".fr.txt"));
+        for template in templates {
             for locale in ["fr", "en"] {
                 let bytes = mailer.render(&letter(template, locale)).unwrap().formatted();
                 let text = String::from_utf8_lossy(&bytes);

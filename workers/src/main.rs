@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
     let config = workers::Config::parse();
-    config.log.start();
+    let _telemetry = config.log.start("sociopulse-worker")?;
     let stop = CancellationToken::new();
     tokio::spawn({
         let stop = stop.clone();

@@ -20,19 +20,17 @@ pub async fn run(job: MatchMission, run: Run<App>) -> JobResult {
         return run.done_without_effects();
     }
 
-    let found = matching::rank(&mut tx, &mission, matching::TOP).await?;
-    matching::store(&mut tx, &mission, &found).await?;
+    let found = matching::rank(&mut tx, &mission, matching::Whom::Everybody, matching::TOP).await?;
     let talents: Vec<_> = found.iter().map(|talent| talent.talent_id).collect();
     let invited = invitations::insert(&mut tx, mission.id, &talents, 1, now).await?;
+    let matches = matching::store(&mut tx, &mission, &found).await?;
+    matching::explanation::record(&mut tx, &mission, 1, &found, now).await?;
     let state = if found.is_empty() { MatchingState::None } else { MatchingState::Matched };
     missions::set_matching(&mut tx, mission.id, state).await?;
 
     let mut tellings = effects::invited(&mut tx, &invited, now).await?;
-    let matched = MissionMatched {
-        mission_id: mission.id,
-        conversation_id: mission.conversation_id,
-        matches: matching::list_stored(&mut tx, mission.id).await?,
-    };
+    let matched =
+        MissionMatched { mission_id: mission.id, conversation_id: mission.conversation_id, matches };
     tellings.push(Telling::new(mission.client_id, &matched));
     // Everybody else in the room; the client reads it in its feed.
     let to_the_room = Delivery { seq: None, except: vec![mission.client_id], frame: live::frame(&matched) };

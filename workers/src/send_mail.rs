@@ -6,6 +6,7 @@ use minijinja::{Value, context};
 use sqlx::PgConnection;
 
 use crate::App;
+use crate::account_mail::{self, Content};
 use crate::engine::{JobError, JobResult, Run};
 use crate::mailer::{Letter, MailError};
 
@@ -16,21 +17,33 @@ pub async fn run(job: SendMail, run: Run<App>) -> JobResult {
     let mut tx = run.begin().await?;
     let user = users::get(&mut tx, job.to).await?;
     let profile = profiles::get(&mut tx, job.to).await?;
-    let Some((template, link, facts)) = facts(&mut tx, &job, &user.locale, &run.app).await? else {
+    let content =
+        match account_mail::content(&mut tx, &job.mail, &user, &run.app).await? {
+            Some(content) => Some(content),
+            None => facts(&mut tx, &job, &user.locale, &run.app)
+                .await?
+                .map(|(template, link, facts)| Content { to: user.email.clone(), template, link, facts }),
+        };
+    let Some(Content { to, template, link, facts }) = content else {
         return run.done_without_effects();
     };
-    // No transaction is open during a call to the outside.
-    drop(tx);
+    // No transaction is open during a call to the outside. What this one keeps is the hash of a token that nobody has yet.
+    tx.commit().await?;
 
     let letter = Letter {
         id: run.id().to_string(),
-        to: user.email,
+        to,
         template,
         locale: user.locale,
         facts: context! { first_name => profile.first_name, link => link.clone(), ..facts },
         link,
     };
     match run.app.mailer.send(letter).await {
+        Ok(()) if matches!(job.mail, Mail::SiteInvitation { .. }) => {
+            let mut tx = run.begin().await?;
+            users::mark_invited(&mut tx, job.to).await?;
+            run.done(tx).await
+        }
         Ok(()) => run.done_without_effects(),
         Err(MailError::Refused(error)) => Err(JobError::GiveUp(error)),
         Err(MailError::Later(error)) => Err(JobError::Retry(error)),
@@ -64,6 +77,8 @@ async fn facts(
             ("assignment-confirmed", mission_id, format!("{frontend}/missions/{mission_id}"))
         }
         Mail::SecurityAlert => return Ok(Some(("security-alert", format!("{frontend}/login"), context! {}))),
+        // What `account_mail` had nothing to say of is over.
+        _ => return Ok(None),
     };
     let mission = missions::get(conn, mission_id).await?;
     Ok(Some((template, link, about(&mission, locale))))

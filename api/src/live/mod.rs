@@ -123,9 +123,15 @@ impl Hub {
             db,
         }));
         tokio::spawn(hub.clone().listen_to_redis(pushes));
+        tokio::spawn(hub.clone().subscribe_to_control());
         tokio::spawn(hub.clone().listen_to_ourselves());
         tokio::spawn(hub.clone().compare());
         Ok(hub)
+    }
+
+    /// Signed-in sockets of this process.
+    pub fn connections(&self) -> usize {
+        self.sockets().len()
     }
 
     /// Tells every socket to close with 1012 (service restart).
@@ -217,6 +223,9 @@ impl Hub {
 
     /// Hands a signal to its room, if sockets of this process listen there. A full inbox may drop it: the room refills.
     fn deliver(&self, name: &str, payload: &str, from_redis: bool) {
+        if name == live::CONTROL {
+            return self.compare_sessions_of(payload);
+        }
         let Ok(channel) = name.parse::<Channel>() else { return };
         let Some(room) = self.rooms().get(&channel).cloned() else { return };
         match Delivery::read(payload, from_redis, self.0.db.bus()) {
@@ -296,18 +305,56 @@ impl Hub {
         }
     }
 
-    async fn end_sockets_without_session(&self) -> domain::Result<()> {
-        let ours: Vec<SessionId> = self.sockets().values().map(|socket| socket.session).collect();
-        let mut conn = self.0.db.conn().await?;
-        let ended = sessions::list_ended(&mut conn, &ours).await?;
-        for socket in self.sockets().values_mut() {
+    /// Once per process; the connection renews its subscriptions by itself.
+    async fn subscribe_to_control(self) {
+        let name = self.0.db.bus().name(live::CONTROL);
+        loop {
+            let subscribed = {
+                let mut subscriber = self.0.subscriber.0.lock().await;
+                tokio::time::timeout(PATIENCE, subscriber.subscribe(name.as_str())).await
+            };
+            if matches!(subscribed, Ok(Ok(()))) {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(COMPARE_WITHOUT_REDIS) => {}
+                () = self.0.stop.cancelled() => return,
+            }
+        }
+    }
+
+    /// A user's sessions changed: what they are now is read, not believed. If that fails, the next comparison finds it.
+    fn compare_sessions_of(&self, user: &str) {
+        let Ok(user) = user.parse::<uuid::Uuid>().map(UserId) else { return };
+        let hub = self.clone();
+        tokio::spawn(async move {
+            let ended = async { sessions::list_ended_of(&mut *hub.0.db.conn().await?, user).await };
+            match ended.await {
+                Ok(ended) => hub.cut_ended(&ended),
+                Err(error) => tracing::warn!(%error, "cannot compare a user's sessions"),
+            }
+        });
+    }
+
+    fn cut_ended(&self, ended: &[sessions::Ended]) {
+        for socket in self.sockets().values() {
             match ended.iter().find(|ended| ended.session == socket.session) {
                 Some(ended) if !ended.suspended => socket.cut.cut(SESSION_ENDED),
                 // Closed once: who comes back finishes the chat of a mission in progress.
                 Some(_) if !socket.was_suspended => socket.cut.cut(SUSPENDED),
-                Some(_) => {}
-                None => socket.was_suspended = false,
+                Some(_) | None => {}
             }
+        }
+    }
+
+    async fn end_sockets_without_session(&self) -> domain::Result<()> {
+        let ours: Vec<SessionId> = self.sockets().values().map(|socket| socket.session).collect();
+        let mut conn = self.0.db.conn().await?;
+        let ended = sessions::list_ended(&mut conn, &ours).await?;
+        self.cut_ended(&ended);
+        for socket in self.sockets().values_mut().filter(|socket| socket.was_suspended) {
+            // Lifted meanwhile: the next suspension closes it again.
+            socket.was_suspended = ended.iter().any(|ended| ended.session == socket.session);
         }
         Ok(())
     }

@@ -344,7 +344,7 @@ impl Socket {
         if let Some(seconds) = self.app.limiter.check_chat(&new.sender.to_string()).await.retry_after {
             return Err(Fault::rate_limited(seconds));
         }
-        let message = crate::conversations::say(&self.app, &new, &Some(Ok(claims))).await?;
+        let message = crate::conversations::say_alone(&self.app, &new, &Some(Ok(claims))).await?;
         let stored = Stored { message_id: message.id, seq: message.seq, created_at: message.created_at };
         Ok(Some(protocol::ack(id, stored)))
     }

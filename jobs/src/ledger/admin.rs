@@ -21,6 +21,19 @@ pub enum JobState {
     Cancelled,
 }
 
+impl JobState {
+    /// For people and metrics: a dispatched job waits for them as any other.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting | Self::Dispatched => "waiting",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Dead => "dead",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct JobRow {
     pub id: JobId,
@@ -93,6 +106,56 @@ pub async fn retry_dead(tx: &mut Tx, id: JobId) -> Result<JobRow> {
     Ok(row)
 }
 
+/// Ends a job that has not ended: at once if it waits; a running one is refused at its fence and dropped at its worker's next
+/// beat. What it did outside the database may have happened.
+pub async fn cancel(conn: &mut PgConnection, id: JobId, cause: &str) -> Result<JobRow> {
+    let cancelled = sqlx::query!(
+        "update jobs set state = 'cancelled', finished_at = clock_timestamp(), token = null, worker = null,
+                causes = causes || jsonb_build_object('at', clock_timestamp(), 'attempt', attempt, 'error', $2::text)
+          where id = $1 and state in ('waiting', 'dispatched', 'running')",
+        id.0,
+        cause,
+    )
+    .execute(&mut *conn)
+    .await?;
+    ended(conn, id, cancelled.rows_affected(), "JOB_NOT_CANCELLABLE", "This job has ended").await
+}
+
+/// The same for the job of a unique or debounce key; the key stays taken until the row is pruned. False: nothing to cancel.
+pub async fn cancel_by_key(conn: &mut PgConnection, key: &str, cause: &str) -> Result<bool> {
+    let cancelled = sqlx::query!(
+        "update jobs set state = 'cancelled', finished_at = clock_timestamp(), token = null, worker = null,
+                causes = causes || jsonb_build_object('at', clock_timestamp(), 'attempt', attempt, 'error', $2::text)
+          where (unique_key = $1 or debounce_key = $1 and state in ('waiting', 'dispatched'))
+            and state in ('waiting', 'dispatched', 'running')",
+        key,
+        cause,
+    );
+    Ok(cancelled.execute(conn).await?.rows_affected() > 0)
+}
+
+/// Gives a dead job up for good; its causes stay until it is pruned.
+pub async fn discard(conn: &mut PgConnection, id: JobId) -> Result<JobRow> {
+    let discarded = sqlx::query!(
+        "update jobs set state = 'cancelled', finished_at = clock_timestamp() where id = $1 and state = 'dead'",
+        id.0,
+    )
+    .execute(&mut *conn)
+    .await?;
+    ended(conn, id, discarded.rows_affected(), "JOB_NOT_DEAD", "Only a dead job can be discarded").await
+}
+
+async fn ended(
+    conn: &mut PgConnection,
+    id: JobId,
+    changed: u64,
+    code: &'static str,
+    message: &'static str,
+) -> Result<JobRow> {
+    let row = find(conn, id).await?.ok_or(Error::NotFound("job"))?;
+    if changed == 0 { Err(Error::Conflict { code, message }) } else { Ok(row) }
+}
+
 /// How a queue does.
 #[derive(Debug)]
 pub struct QueueRow {
@@ -123,6 +186,40 @@ pub async fn queues(conn: &mut PgConnection, names: &[&str]) -> Result<Vec<Queue
     .fetch_all(conn)
     .await?;
     Ok(rows)
+}
+
+/// How many jobs of a kind are in a state that is not an end, or dead.
+#[derive(Debug)]
+pub struct KindRow {
+    pub kind: String,
+    pub state: JobState,
+    pub count: i64,
+}
+
+/// Every kind that has work, or has failed at it.
+pub async fn kinds(conn: &mut PgConnection) -> Result<Vec<KindRow>> {
+    let rows = sqlx::query_as!(
+        KindRow,
+        r#"select kind, state as "state: _", count(*) as "count!" from jobs
+            where state in ('waiting', 'dispatched', 'running', 'dead') group by kind, state"#
+    );
+    Ok(rows.fetch_all(conn).await?)
+}
+
+/// For each queue, in the order asked, when its oldest due job became due; nothing is due in a paused one. Cheap: one look
+/// into an index per priority.
+pub async fn oldest_due(conn: &mut PgConnection, names: &[&str]) -> Result<Vec<Option<OffsetDateTime>>> {
+    let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+    let rows = sqlx::query_scalar!(
+        r#"select case when not exists (select from paused_queues where queue = name) then least(
+                      (select min(first.run_at) from generate_series(0, 2) as level (priority) cross join lateral (
+                              select run_at from jobs where queue = name and priority = level.priority and state = 'waiting'
+                                 and not limited and run_at <= clock_timestamp() order by run_at limit 1) as first),
+                      (select min(run_at) from jobs where queue = name and state = 'dispatched')) end as oldest
+             from unnest($1::text[]) with ordinality as queues (name, place) order by place"#,
+        &names,
+    );
+    Ok(rows.fetch_all(conn).await?)
 }
 
 /// Nothing of a paused queue starts; what runs, finishes.

@@ -19,14 +19,25 @@ pub struct Ticket {
 /// Crashes from which a job is claimed alone, so that it takes no innocent with it and cannot hide among them.
 pub(super) const SUSPECT_FROM: i32 = 2;
 
-/// Marks due jobs of a queue as dispatched, by priority then age: at most `room[priority]` of each. Only one process at a
-/// time does this for a queue; the others get nothing. Nothing of a paused queue is due.
+/// A kind of which only so many may run at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    pub kind: &'static str,
+    pub at_most: u16,
+}
+
+/// Marks due jobs of a queue as dispatched, by priority then age: at most `room[priority]` of each, and of limited kinds as
+/// many as their limits leave. Only one process at a time does this for a queue, so the limits hold over all of them; the
+/// others get nothing. Nothing of a paused queue is due.
 pub async fn choose(
     conn: &mut PgConnection,
     queue: Queue,
     room: [i64; 3],
+    limits: &[Limit],
     ahead: Duration,
 ) -> Result<Vec<Ticket>, sqlx::Error> {
+    let kinds: Vec<_> = limits.iter().map(|limit| limit.kind.to_owned()).collect();
+    let most: Vec<_> = limits.iter().map(|limit| i64::from(limit.at_most)).collect();
     sqlx::query_as!(
         Ticket,
         r#"with turn as materialized (
@@ -36,20 +47,35 @@ pub async fn choose(
                  from turn, unnest($2::bigint[]) with ordinality as list (room, place)
                 cross join lateral (
                       select id from jobs
-                       where queue = $1 and priority = list.place - 1 and state = 'waiting'
+                       where queue = $1 and priority = list.place - 1 and state = 'waiting' and not limited
                          and run_at <= clock_timestamp() + make_interval(secs => $3)
                        order by run_at
                        limit list.room
                          for update skip locked) as next
                 where turn.mine and not exists (select from paused_queues p where p.queue = $1)
+               union all
+               select next.id
+                 from turn, unnest($5::text[], $6::bigint[]) as allowed (kind, most)
+                cross join lateral (
+                      select id from jobs
+                       where kind = allowed.kind and queue = $1 and state = 'waiting' and limited
+                         and run_at <= clock_timestamp() + make_interval(secs => $3)
+                       order by priority, run_at
+                       limit greatest(0, allowed.most
+                                - (select count(*) from jobs held where held.kind = allowed.kind and held.state = 'dispatched')
+                                - (select count(*) from jobs held where held.kind = allowed.kind and held.state = 'running'))
+                         for update skip locked) as next
+                where turn.mine and not exists (select from paused_queues p where p.queue = $1)
            )
            update jobs set state = 'dispatched', dispatched_at = clock_timestamp()
-             from due where jobs.id = due.id
+            where id = any (array(select id from due)) -- a join would be planned for more rows than a list ever has
            returning jobs.id as "id: _", queue, priority, crashes >= $4 as "suspect!""#,
         queue.name(),
         &room,
         ahead.as_seconds_f64(),
         SUSPECT_FROM,
+        &kinds,
+        &most,
     )
     .fetch_all(conn)
     .await

@@ -30,6 +30,16 @@ impl NewJob {
         }
     }
 
+    /// Before its kind's others: somebody waits for this one.
+    pub fn high(self) -> Self {
+        Self { policy: self.policy.high(), ..self }
+    }
+
+    /// Once under this key, whatever the payload says; see [`Job::unique_key`].
+    pub(super) fn once(self, key: String) -> Self {
+        Self { unique_key: Some(key), ..self }
+    }
+
     /// Not before this time.
     pub fn at(self, run_at: OffsetDateTime) -> Self {
         Self { run_at: Some(run_at), ..self }
@@ -43,10 +53,10 @@ pub async fn enqueue(tx: &mut Tx, jobs: impl IntoIterator<Item = NewJob>) -> Res
     if !others.is_empty() {
         let rows = Columns::new(tx, others);
         sqlx::query!(
-            "insert into jobs (id, kind, queue, priority, body, run_at, unique_key, request_id, traceparent)
-             select id, kind, queue, priority, body, coalesce(run_at, clock_timestamp()), unique_key, $8, $9
-               from unnest($1::uuid[], $2::text[], $3::text[], $4::int2[], $5::jsonb[], $6::timestamptz[], $7::text[])
-                    as new (id, kind, queue, priority, body, run_at, unique_key)
+            "insert into jobs (id, kind, queue, priority, body, run_at, unique_key, limited, request_id, traceparent)
+             select id, kind, queue, priority, body, coalesce(run_at, clock_timestamp()), unique_key, limited, $9, $10
+               from unnest($1::uuid[], $2::text[], $3::text[], $4::int2[], $5::jsonb[], $6::timestamptz[], $7::text[], $8::bool[])
+                    as new (id, kind, queue, priority, body, run_at, unique_key, limited)
              on conflict (unique_key) where unique_key is not null do nothing",
             &rows.ids,
             &rows.kinds,
@@ -55,6 +65,7 @@ pub async fn enqueue(tx: &mut Tx, jobs: impl IntoIterator<Item = NewJob>) -> Res
             &rows.bodies,
             &rows.run_ats as &[Option<OffsetDateTime>],
             &rows.keys as &[Option<String>],
+            &rows.limited,
             rows.context.request_id,
             rows.context.traceparent,
         )
@@ -65,10 +76,11 @@ pub async fn enqueue(tx: &mut Tx, jobs: impl IntoIterator<Item = NewJob>) -> Res
         let rows = Columns::new(tx, debounced);
         // The waiting job is locked, not only met: it must not be claimed before this transaction's change is visible.
         sqlx::query!(
-            "insert into jobs (id, kind, queue, priority, body, run_at, debounce_key, request_id, traceparent)
-             select distinct on (debounce_key) id, kind, queue, priority, body, coalesce(run_at, clock_timestamp()), debounce_key, $8, $9
-               from unnest($1::uuid[], $2::text[], $3::text[], $4::int2[], $5::jsonb[], $6::timestamptz[], $7::text[])
-                    as new (id, kind, queue, priority, body, run_at, debounce_key)
+            "insert into jobs (id, kind, queue, priority, body, run_at, debounce_key, limited, request_id, traceparent)
+             select distinct on (debounce_key) id, kind, queue, priority, body, coalesce(run_at, clock_timestamp()), debounce_key,
+                    limited, $9, $10
+               from unnest($1::uuid[], $2::text[], $3::text[], $4::int2[], $5::jsonb[], $6::timestamptz[], $7::text[], $8::bool[])
+                    as new (id, kind, queue, priority, body, run_at, debounce_key, limited)
               order by debounce_key
              on conflict (debounce_key) where debounce_key is not null and state in ('waiting', 'dispatched')
              do update set run_at = jobs.run_at",
@@ -79,6 +91,7 @@ pub async fn enqueue(tx: &mut Tx, jobs: impl IntoIterator<Item = NewJob>) -> Res
             &rows.bodies,
             &rows.run_ats as &[Option<OffsetDateTime>],
             &rows.keys as &[Option<String>],
+            &rows.limited,
             rows.context.request_id,
             rows.context.traceparent,
         )
@@ -97,6 +110,7 @@ struct Columns {
     bodies: Vec<Value>,
     run_ats: Vec<Option<OffsetDateTime>>,
     keys: Vec<Option<String>>,
+    limited: Vec<bool>,
     context: trace::Context,
 }
 
@@ -111,6 +125,7 @@ impl Columns {
             bodies: vec![],
             run_ats: vec![],
             keys: vec![],
+            limited: vec![],
             context: trace::current(),
         };
         for job in jobs {
@@ -124,6 +139,8 @@ impl Columns {
             columns.bodies.push(job.body);
             columns.run_ats.push(job.run_at);
             columns.keys.push(job.unique_key.or(job.debounce_key));
+            columns.limited.push(job.policy.at_most.is_some());
+            metrics::counter!("jobs_enqueued_total", "kind" => job.policy.kind).increment(1);
         }
         columns
     }

@@ -6,8 +6,10 @@
 //! Nothing here names a noun of the product; together with `workers::engine` it could be lifted out as a library.
 
 mod admin;
+mod cron;
 mod dispatch;
 mod enqueue;
+mod prune;
 mod run;
 
 use std::time::Duration;
@@ -16,12 +18,17 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub use admin::{JobRow, JobState, QueueRow, find, list, pause, queues, resume, retry_dead};
-pub use dispatch::{Ticket, choose, mark_pushed, overdue};
+pub use admin::{
+    JobRow, JobState, KindRow, QueueRow, cancel, cancel_by_key, discard, find, kinds, list, oldest_due,
+    pause, queues, resume, retry_dead,
+};
+pub use cron::{Cron, Every, offer};
+pub use dispatch::{Limit, Ticket, choose, mark_pushed, overdue};
 pub use enqueue::{DOORBELL, NewJob, enqueue};
+pub use prune::prune;
 pub use run::{
-    Claimed, Covered, Fence, Setback, Swept, abandon, beat, claim, finish, finish_many, give_back, is_done,
-    postpone, register, retire, sweep,
+    Claimed, Covered, Fence, Setback, Swept, abandon, beat, claim, finish, finish_many, give_back, held,
+    is_done, postpone, register, retire, sweep,
 };
 
 /// Name of a queue.
@@ -55,11 +62,20 @@ pub struct Policy {
     /// Starts before the job is dead.
     pub attempts: i32,
     pub timeout: Duration,
+    /// How many of this kind run at once, over all workers; any number without one.
+    pub at_most: Option<u16>,
 }
 
 impl Policy {
     pub const fn new(kind: &'static str, queue: Queue) -> Self {
-        Self { kind, queue, priority: Priority::Normal, attempts: 20, timeout: Duration::from_secs(30) }
+        Self {
+            kind,
+            queue,
+            priority: Priority::Normal,
+            attempts: 20,
+            timeout: Duration::from_secs(30),
+            at_most: None,
+        }
     }
 
     pub const fn high(self) -> Self {
@@ -76,6 +92,10 @@ impl Policy {
 
     pub const fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
+    }
+
+    pub const fn at_most(self, jobs: u16) -> Self {
+        Self { at_most: Some(jobs), ..self }
     }
 }
 

@@ -69,7 +69,7 @@ pub struct Covered {
 }
 
 /// Takes jobs by id, in one statement. What is not due, not known, paused, taken or locked is left alone. Suspects and
-/// others never mix.
+/// others never mix. A limited job is taken only as dispatched: that is where its limit was kept.
 pub async fn claim(
     conn: &mut PgConnection,
     ids: &[JobId],
@@ -84,7 +84,8 @@ pub async fn claim(
     let rows = sqlx::query!(
         r#"with free as (
                select id from jobs
-                where id = any($1) and state in ('waiting', 'dispatched') and (crashes >= $5) = $6
+                where id = any($1) and state in ('waiting', 'dispatched') and (state = 'dispatched' or not limited)
+                  and (crashes >= $5) = $6
                   and run_at <= clock_timestamp() + make_interval(secs => $7)
                   and not exists (select from paused_queues p where p.queue = jobs.queue)
                   for update skip locked
@@ -118,6 +119,15 @@ pub async fn claim(
             traceparent: row.traceparent,
         })
         .collect())
+}
+
+/// The tokens under which a process still holds jobs: what it runs under any other was cancelled or taken away.
+pub async fn held(conn: &mut PgConnection, worker: WorkerId) -> Result<Vec<Uuid>, sqlx::Error> {
+    let tokens = sqlx::query_scalar!(
+        r#"select token as "token!" from jobs where state = 'running' and worker = $1"#,
+        worker.0
+    );
+    tokens.fetch_all(conn).await
 }
 
 /// The last statement of a handler's transaction. False: the job is no longer ours, roll back.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Db, Tx};
-use jobs::ledger::{self, Claimed, Covered, Envelope, Fence};
+use jobs::ledger::{self, Claimed, Covered, Envelope, Fence, Limit, Queue};
 use jobs::{Job, Policy};
 
 use super::outcome::{Done, JobError, JobResult};
@@ -65,6 +65,12 @@ impl<C> Handlers<C> {
         let covered =
             |policy: &Policy| Covered { kind: policy.kind, seconds: (policy.timeout + GRACE).as_secs_f64() };
         self.by_kind.values().map(|(policy, _)| covered(policy)).collect()
+    }
+
+    /// Of the kinds of a queue, those of which only so many may run at once.
+    pub(super) fn limits(&self, queue: Queue) -> Vec<Limit> {
+        let policies = self.by_kind.values().map(|(policy, _)| policy).filter(|policy| policy.queue == queue);
+        policies.filter_map(|policy| Some(Limit { kind: policy.kind, at_most: policy.at_most? })).collect()
     }
 
     pub(super) fn get(&self, kind: &str) -> Option<(Policy, Handler<C>)> {

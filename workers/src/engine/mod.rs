@@ -10,6 +10,7 @@ mod lease;
 mod lists;
 mod outcome;
 mod relay;
+mod schedule;
 
 use std::io;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use apalis::prelude::{Monitor, ParallelizeExt, WorkerBuilder};
 use domain::ids::WorkerId;
 use domain::{Clock, Db};
-use jobs::ledger::{self, Queue};
+use jobs::ledger::{self, Cron, Queue};
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +31,7 @@ pub use outcome::{Done, JobError, JobResult};
 use backend::LedgerBackend;
 use lane::Lane;
 use lists::Lists;
+use outcome::Running;
 
 /// What an engine is made of.
 #[derive(Debug)]
@@ -39,6 +41,8 @@ pub struct Config<C> {
     pub db: Db,
     pub clock: Clock,
     pub handlers: Handlers<C>,
+    /// What comes back by the clock.
+    pub crons: Vec<Cron>,
     /// Queues to serve, each with the number of jobs that it may run at once here.
     pub slots: Vec<(Queue, usize)>,
     /// How long a stopping process waits for what runs, before it gives it back.
@@ -55,6 +59,7 @@ struct Shared<C> {
     clock: Clock,
     handlers: Handlers<C>,
     worker: WorkerId,
+    running: Running,
     returns: lane::Returns,
     completions: outcome::Completions,
     stop: CancellationToken,
@@ -84,14 +89,14 @@ pub async fn run<C: Clone + Send + Sync + 'static>(
         clock: config.clock,
         handlers: config.handlers,
         worker,
+        running: Running::default(),
         returns,
         completions,
         stop: stop.clone(),
         abort: CancellationToken::new(),
     });
     let lease_pool = domain::db::pool(&config.database_url, 2, &lease::QUICK).map_err(io::Error::other)?;
-    let lease = lease::hold(lease_pool.clone(), worker, name.clone(), shared.abort.clone());
-    let lease = tokio::spawn(lease);
+    let lease = tokio::spawn(lease::hold(lease_pool.clone(), shared.clone(), name.clone()));
     let last_words = TaskTracker::new();
     last_words.spawn(lane::give_back(shared.quick.clone(), returned));
     last_words.spawn(outcome::complete(shared.db.clone(), completed));
@@ -99,6 +104,7 @@ pub async fn run<C: Clone + Send + Sync + 'static>(
         background.spawn(relay::serve(shared.clone(), queue));
     }
     background.spawn(relay::repair(shared.clone()));
+    background.spawn(schedule::serve(shared.clone(), config.crons));
     background.spawn(relay::listen(shared.clone(), config.redis_url));
     tracing::info!(%worker, name, "worker started");
 

@@ -1,8 +1,9 @@
 //! How a run ends: what a handler may say, and what is written for it.
 
+use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use apalis_core::task::data::Data;
 use domain::{Db, trace};
@@ -11,7 +12,9 @@ use jobs::Policy;
 use jobs::ledger::{self, Fence, JobState, Setback};
 use rand::RngExt;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
+use uuid::Uuid;
 
 use super::Shared;
 use super::lane::Held;
@@ -67,6 +70,37 @@ impl From<sqlx::Error> for JobError {
     }
 }
 
+/// What this process runs, by token: so that a run is dropped whose job was cancelled or taken away.
+#[derive(Debug, Default)]
+pub(super) struct Running(Mutex<HashMap<Uuid, CancellationToken>>);
+
+impl Running {
+    fn runs(&self) -> MutexGuard<'_, HashMap<Uuid, CancellationToken>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enter(&self, token: Uuid) -> CancellationToken {
+        self.runs().entry(token).or_default().clone()
+    }
+
+    fn leave(&self, token: Uuid) {
+        self.runs().remove(&token);
+    }
+
+    pub(super) fn tokens(&self) -> Vec<Uuid> {
+        self.runs().keys().copied().collect()
+    }
+
+    /// Drops those of the runs seen before the ledger was asked that the ledger does not know.
+    pub(super) fn drop_lost(&self, seen: &[Uuid], held: &[Uuid]) {
+        let held: HashSet<_> = held.iter().collect();
+        let runs = self.runs();
+        for lost in seen.iter().filter(|token| !held.contains(token)).filter_map(|token| runs.get(token)) {
+            lost.cancel();
+        }
+    }
+}
+
 /// Runs one job: time-out and panic guard around the handler, then the outcome into the ledger.
 pub(super) async fn execute<C: Clone + Send + Sync + 'static>(mut held: Held, shared: Data<Arc<Shared<C>>>) {
     let claimed = held.claimed.clone();
@@ -75,6 +109,11 @@ pub(super) async fn execute<C: Clone + Send + Sync + 'static>(mut held: Held, sh
     let span = tracing::info_span!("job", kind = policy.kind, id = %fence.id, attempt, request_id = claimed.request_id);
     let context =
         trace::Context { request_id: claimed.request_id.clone(), traceparent: claimed.traceparent.clone() };
+    trace::follow(&span, &context);
+    let waited = shared.clock.now() - claimed.run_at;
+    metrics::histogram!("job_wait_seconds", "kind" => policy.kind).record(waited.as_seconds_f64().max(0.0));
+    let started = Instant::now();
+    let taken_away = shared.running.enter(fence.token);
 
     let run = async {
         let run = handler(shared.handlers.run(shared.db.clone(), claimed));
@@ -90,7 +129,26 @@ pub(super) async fn execute<C: Clone + Send + Sync + 'static>(mut held: Held, sh
         () = run.instrument(span) => held.settle(),
         // Dropped unfinished: the guard in `held` gives the job back.
         () = shared.abort.cancelled() => {}
+        // Not ours any more: there is nothing to give back.
+        () = taken_away.cancelled() => {
+            tracing::info!(kind = policy.kind, id = %fence.id, "run dropped: the job was cancelled or taken away");
+            count(policy, "dropped");
+            held.settle();
+        }
     }
+    shared.running.leave(fence.token);
+    if policy.at_most.is_some() {
+        // There is room for another one of its kind.
+        shared.lists.ring_relay(policy.queue);
+    }
+    metrics::histogram!("job_duration_seconds", "kind" => policy.kind)
+        .record(started.elapsed().as_secs_f64());
+}
+
+/// `jobs_finished_total`: how runs ended.
+fn count(policy: Policy, outcome: &'static str) {
+    tracing::debug!(outcome, "run ended");
+    metrics::counter!("jobs_finished_total", "kind" => policy.kind, "outcome" => outcome).increment(1);
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
@@ -106,8 +164,10 @@ async fn record<C>(shared: &Shared<C>, policy: Policy, fence: Fence, attempt: i3
     let setback = |error, costs_attempt, delay| Setback { error, costs_attempt, delay };
     let exhausted = attempt >= policy.attempts;
     let verdict = match result {
-        Ok(Done { committed: true }) | Err(JobError::Lost) => return,
+        Ok(Done { committed: true }) => return count(policy, "done"),
+        Err(JobError::Lost) => return count(policy, "lost"),
         Ok(Done { committed: false }) => {
+            count(policy, "done");
             // The receiver lives until every run has ended.
             let _ = shared.completions.send(fence);
             return;
@@ -124,6 +184,7 @@ async fn record<C>(shared: &Shared<C>, policy: Policy, fence: Fence, attempt: i3
         }
     };
     verdict.log();
+    count(policy, verdict.name());
     loop {
         match verdict.write(shared, fence).await {
             Ok(()) => return,
@@ -139,6 +200,15 @@ enum Verdict {
 }
 
 impl Verdict {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Postpone(setback) if setback.costs_attempt => "retried",
+            Self::Postpone(_) => "outage",
+            Self::Abandon(JobState::Dead, _) => "dead",
+            Self::Abandon(..) => "cancelled",
+        }
+    }
+
     fn log(&self) {
         match self {
             Self::Postpone(setback) => {

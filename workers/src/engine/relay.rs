@@ -34,16 +34,17 @@ pub(super) async fn serve<C>(shared: Arc<Shared<C>>, queue: Queue) {
 /// Moves due jobs until the lists are full or nothing is due. Committed before it is pushed: an id in Redis is always of a
 /// dispatched row, and one that dies in between is pushed by the repair.
 async fn relay<C>(shared: &Shared<C>, queue: Queue) -> Result<(), String> {
+    let limits = shared.handlers.limits(queue);
     loop {
         let room = shared.lists.room(queue).await.map_err(|error| error.to_string())?;
-        // A nearly full list waits until it is worth a statement.
-        let room = room.map(|free| if free < ROOM / 4 { 0 } else { free });
+        // A list that is more than half full waits until it is worth a statement.
+        let room = room.map(|free| if free < ROOM / 2 { 0 } else { free });
         if room == [0; 3] {
             return Ok(());
         }
         let chosen = async {
             let mut conn = shared.quick.acquire().await?;
-            ledger::choose(&mut conn, queue, room, shared.clock.ahead()).await
+            ledger::choose(&mut conn, queue, room, &limits, shared.clock.ahead()).await
         };
         let tickets = chosen.await.map_err(|error| error.to_string())?;
         if tickets.is_empty() {

@@ -48,6 +48,9 @@ struct Args {
     /// Talents of the figure `top3`.
     #[arg(long, default_value_t = 1_000_000)]
     talents: usize,
+    /// Slots per queue of the worker that drains `missions`; few of them tell what each statement costs alone.
+    #[arg(long, default_value_t = 32)]
+    slots: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -70,6 +73,7 @@ struct Bench {
     meter: Meter,
     quick: bool,
     talents: usize,
+    slots: usize,
 }
 
 impl Bench {
@@ -99,7 +103,7 @@ async fn main() -> Outcome {
     let began = Instant::now();
     let servers = Servers::find().await?;
     let meter = Meter::find(&servers).await?;
-    let bench = Bench { servers, meter, quick: args.quick, talents: args.talents };
+    let bench = Bench { servers, meter, quick: args.quick, talents: args.talents, slots: args.slots };
     println!("{}", machine::header(&bench.servers).await?);
     for figure in Figure::value_variants() {
         if !args.only.is_empty() && !args.only.contains(figure) {

@@ -23,10 +23,11 @@ pub async fn measure(bench: &Bench, place: &Place) -> Outcome<Table> {
     let mut table = Table::new(
         "missions drained",
         format!(
-            "{} missions of {CLIENTS} clients wait, {} talents; one worker (32 slots per queue) matches, invites three and notifies; \
+            "{} missions of {CLIENTS} clients wait, {} talents; one worker ({} slots per queue) matches, invites three and notifies; \
              mails are jobs that do nothing; the POST is not in it",
             thousands(count),
-            thousands(crowd)
+            thousands(crowd),
+            bench.slots
         ),
     );
     talents::fill(place, crowd).await?;
@@ -44,7 +45,7 @@ pub async fn measure(bench: &Bench, place: &Place) -> Outcome<Table> {
     }
 
     let usage = bench.meter.start();
-    let worker = worker(place)?;
+    let worker = worker(place, bench.slots)?;
     probes::drained(place).await?;
     let usage = usage();
     worker.end().await?;
@@ -95,7 +96,7 @@ async fn post(db: Db, clients: Arc<Vec<UserId>>, numbers: impl Iterator<Item = u
 }
 
 /// The worker as it comes, but for its mails.
-fn worker(place: &Place) -> Outcome<Serving> {
+fn worker(place: &Place, slots: usize) -> Outcome<Serving> {
     let place = place.clone();
     Serving::start("worker", move |stop| async move {
         let db = place.db().map_err(std::io::Error::other)?;
@@ -108,7 +109,8 @@ fn worker(place: &Place) -> Outcome<Serving> {
             db,
             clock: Clock::default(),
             handlers: workers::handlers(app).on(no_mail),
-            slots: queues::ALL.map(|queue| (queue, 32)).to_vec(),
+            crons: Vec::new(),
+            slots: queues::ALL.map(|queue| (queue, slots)).to_vec(),
             drain: std::time::Duration::from_secs(5),
         };
         engine::run(config, stop).await

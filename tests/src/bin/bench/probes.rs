@@ -75,6 +75,7 @@ pub fn worker(place: &Place, slots: usize, starts: Starts) -> Outcome<Serving> {
             db,
             clock: Clock::default(),
             handlers: Handlers::new(starts).on(do_nothing).on(insert_row),
+            crons: Vec::new(),
             slots: vec![(QUEUE, slots)],
             drain: Duration::from_secs(5),
         };

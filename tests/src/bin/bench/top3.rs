@@ -39,7 +39,8 @@ pub async fn measure(bench: &Bench, place: &Place) -> Outcome<Table> {
         for _ in 0..runs {
             let mission = mission(around);
             let began = Instant::now();
-            found += matching::rank(&mut conn, &mission, matching::TOP).await?.len();
+            found +=
+                matching::rank(&mut conn, &mission, matching::Whom::Everybody, matching::TOP).await?.len();
             times.push(began.elapsed());
         }
         let usage = usage();

@@ -1,0 +1,100 @@
+//! `Idempotency-Key`: the same request twice has one effect and one answer. Endpoints know nothing of it: their
+//! transactions become part of the one that holds the key, so effect and answer are committed together.
+
+use domain::idempotency::{self, Answer, Claim, Key};
+use poem::http::{HeaderName, HeaderValue, StatusCode};
+use poem::{Request, Response};
+use sha2::{Digest, Sha256};
+
+use crate::App;
+use crate::error::ApiError;
+
+pub const HEADER: &str = "idempotency-key";
+pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// Refused by a guard, before the operation began. Not stored: who may do what is asked anew each time.
+#[derive(Clone, Debug)]
+pub struct AtTheDoor;
+
+const AWAY: ApiError = ApiError::Unavailable {
+    code: "OUTCOME_UNKNOWN",
+    message: "send the same request with the same key again",
+};
+
+/// The request's key: 1 to 255 visible ASCII characters.
+pub fn key(request: &Request) -> Result<Option<String>, ApiError> {
+    let mut values = request.headers().get_all(HEADER).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let sound = |key: &&str| (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
+    match value.to_str().ok().filter(sound) {
+        Some(key) if values.next().is_none() => Ok(Some(key.to_owned())),
+        _ => Err(ApiError::invalid("Idempotency-Key", "one key of 1 to 255 visible ASCII characters")),
+    }
+}
+
+pub fn fingerprint(request: &Request, body: &[u8]) -> Vec<u8> {
+    let target = request.uri().path_and_query().map_or("", |target| target.as_str());
+    Sha256::new().chain_update(target).chain_update([0]).chain_update(body).finalize().to_vec()
+}
+
+/// Answers from what is stored or else by `work`, which says with its answer whether it may be stored.
+pub async fn once(
+    app: &App,
+    key: Key<'_>,
+    fingerprint: &[u8],
+    work: impl Future<Output = (Response, bool)>,
+) -> Result<Response, ApiError> {
+    let mut tx = app.db.begin().await?;
+    match idempotency::claim(&mut tx, key, fingerprint, app.clock.now()).await? {
+        Claim::New => {}
+        Claim::Answered(answer) => return replay(answer),
+        Claim::Reused => {
+            return Err(ApiError::Unprocessable {
+                code: "IDEMPOTENCY_KEY_REUSED",
+                message: "This key was used for another request",
+            });
+        }
+    }
+    let ((mut response, keep), tx) = app.db.jointly(tx, work).await;
+    if !keep || response.status().is_server_error() {
+        return Ok(response);
+    }
+    let mut tx = tx?;
+    let headers = response
+        .headers()
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
+    let headers = headers.collect();
+    let body =
+        response.take_body().into_bytes().await.map_err(|error| ApiError::Internal(error.to_string()))?;
+    let answer = Answer { status: response.status().as_u16(), headers, body: body.to_vec() };
+    idempotency::store(&mut tx, key, &answer).await?;
+    if let Err(error) = tx.commit().await {
+        tracing::warn!(%error, "the outcome of a commit is unknown");
+        let mut conn = app.db.conn().await.map_err(|_| AWAY)?;
+        return match idempotency::find(&mut conn, key).await {
+            Ok(Some((known, answer))) if known == fingerprint => rebuild(answer),
+            _ => Err(AWAY),
+        };
+    }
+    response.set_body(body);
+    Ok(response)
+}
+
+fn replay(answer: Answer) -> Result<Response, ApiError> {
+    let mut response = rebuild(answer)?;
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    Ok(response)
+}
+
+fn rebuild(answer: Answer) -> Result<Response, ApiError> {
+    let damaged = |_| ApiError::Internal("a stored answer has no status".into());
+    let status = StatusCode::from_u16(answer.status).map_err(damaged)?;
+    let mut response = Response::builder().status(status).body(answer.body);
+    for (name, value) in &answer.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    Ok(response)
+}

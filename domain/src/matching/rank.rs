@@ -1,0 +1,117 @@
+//! The binding six steps as one statement.
+
+use sqlx::PgConnection;
+
+use crate::error::Result;
+use crate::ids::UserId;
+use crate::missions::Mission;
+use crate::specialties;
+
+/// A talent found by the six steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Match {
+    pub talent_id: UserId,
+    pub distance_km: f64,
+    /// How many of the mission's specialties the talent has.
+    pub matched: i32,
+    pub average_rating: i16,
+    pub total_missions: i32,
+    pub compliant: bool,
+    pub can_do_night_shift: bool,
+    pub has_driver_license: bool,
+}
+
+/// Tenths of a per cent of a mission's specialties: 2 of 3 are 667. All of nothing is 1000.
+pub fn score(matched: i32, wanted: usize) -> i16 {
+    match wanted as i32 {
+        0 => 1000,
+        wanted => ((2000 * matched + wanted) / (2 * wanted)) as i16,
+    }
+}
+
+/// Whom a ranking is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whom {
+    Everybody,
+    /// A later wave leaves those out who were invited before.
+    NotYetInvited,
+}
+
+/// The first `limit` talents by the six steps; empty when the mission has no coordinates.
+///
+/// The cheap tests and the order run on the search table's index alone; uncommon specialties are looked up only where a
+/// mission asks for some. What has to be asked of one talent at a time (taken, excluded, away, at the limit of working time) is asked after the
+/// sort, and only until enough have passed.
+pub async fn rank(conn: &mut PgConnection, mission: &Mission, whom: Whom, limit: i64) -> Result<Vec<Match>> {
+    let Some(point) = mission.point() else { return Ok(Vec::new()) };
+    let bounds = point.bounds(f64::from(mission.radius_km));
+    let (bits, others) = specialties::encode(&mission.specialties);
+    let matches = sqlx::query_as!(
+        Match,
+        r#"select talent_id as "talent_id: _", distance_km as "distance_km!", matched as "matched!", average_rating, total_missions,
+                  compliant, can_do_night_shift, has_driver_license
+             from (select talent_id, average_rating, total_missions, compliant, can_do_night_shift, has_driver_license, distance_km,
+                          bit_count((specialties & $9)::bit(64))::int4
+                              + case when cardinality($10::text[]) = 0 then 0
+                                     else (select count(*)::int4 from profiles p, unnest(p.specialties) as own (tag)
+                                            where p.user_id = talent_id and own.tag = any ($10)) end as matched
+                     from (select talent_id, specialties, average_rating, total_missions, compliant, can_do_night_shift, has_driver_license,
+                                  haversine_km($2, $3, latitude, longitude) as distance_km
+                             from talent_search
+                            where profession_id = $1
+                              and latitude between $5 and $6 and longitude between $7 and $8
+                              and (compliant or not $11) and (can_do_night_shift or not $12) and (has_driver_license or not $13)
+                              and marketplace_visible -- members of the client's pools will come in here besides
+                              and talent_id <> $14
+                           offset 0) as boxed -- keeps the planner from computing the distance twice
+                    where distance_km <= $4
+                    order by matched desc, average_rating desc, distance_km, total_missions desc, talent_id
+                   offset 0) as ranked -- and from asking for assignments before the sort
+            where not exists (select from assignments a
+                               where a.talent_id = ranked.talent_id and a.status in ('ASSIGNED', 'IN_PROGRESS')
+                                 and a.period && tstzrange($15, $16))
+              and ($18 or not exists (select from invitations i where i.mission_id = $19 and i.talent_id = ranked.talent_id))
+              and not is_excluded(ranked.talent_id, $14, $20)
+              and is_available(ranked.talent_id, $15, $16)
+              and working_time_breach(ranked.talent_id, $15, $16) is null
+            order by matched desc, average_rating desc, distance_km, total_missions desc, talent_id
+            limit $17"#,
+        mission.profession_id,
+        point.latitude,
+        point.longitude,
+        f64::from(mission.radius_km),
+        bounds.south,
+        bounds.north,
+        bounds.west,
+        bounds.east,
+        bits,
+        &others,
+        mission.requires_diploma,
+        mission.is_night_shift,
+        mission.requires_car,
+        mission.client_id.0,
+        mission.start_date,
+        mission.end_date,
+        limit,
+        whom == Whom::Everybody,
+        mission.id.0,
+        mission.establishment_id.map(|site| site.0),
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(matches)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::score;
+
+    #[test]
+    fn a_score_is_a_share_of_what_was_asked() {
+        assert_eq!(score(2, 3), 667);
+        assert_eq!(score(1, 3), 333);
+        assert_eq!(score(0, 4), 0);
+        assert_eq!(score(20, 20), 1000);
+        assert_eq!(score(0, 0), 1000, "nothing asked, all fulfilled");
+    }
+}
