@@ -44,7 +44,8 @@ begin
 end
 $$;
 
--- Whether a client's mission brings these two together: the talent was invited, or is or was assigned.
+-- Whether a client's mission brings these two together: the talent was invited, has applied, or is or
+-- was assigned.
 -- Nobody else can write to anybody.
 create function may_open_direct_conversation(mission uuid, client uuid, talent uuid) returns boolean
     language plpgsql stable parallel safe as $$
@@ -57,6 +58,8 @@ begin
                             where e.establishment_id = m.establishment_id and e.user_id = client))
            and (exists (select from invitations i
                          where i.mission_id = m.id and i.talent_id = talent and i.status <> 'DECLINED')
+                or exists (select from applications a
+                            where a.mission_id = m.id and a.talent_id = talent and a.status <> 'WITHDRAWN')
                 or exists (select from assignments a where a.mission_id = m.id and a.talent_id = talent)));
 end
 $$;

@@ -65,11 +65,6 @@ begin
 end
 $$;
 
-alter table assignments
-    -- A manager's reason to go beyond the working-time guard, and who it was.
-    add column if not exists override_reason text,
-    add column if not exists override_by uuid references users;
-
 create index assignments_talent_time on assignments (talent_id, upper(period), lower(period))
     where status in ('ASSIGNED', 'IN_PROGRESS', 'COMPLETED');
 

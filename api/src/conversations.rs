@@ -93,7 +93,7 @@ struct MessageToSend {
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 struct ReadMark {
-    #[oai(validator(minimum(value = "0")))]
+    #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
     seq: i64,
 }
 
@@ -278,7 +278,8 @@ impl ConversationsApi {
 
     /// Open the direct conversation of a client and a talent
     ///
-    /// Only between those whom a mission brings together: its client, and a talent invited or assigned. One per pair.
+    /// Only between those whom a mission brings together: its client, and a talent who was invited, has applied or is
+    /// assigned. One per pair.
     #[oai(path = "/conversations", method = "post", operation_id = "openConversation")]
     async fn open_conversation(
         &self,

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use domain::assignments::Assignment;
 use domain::ids::InvitationId;
-use domain::invitations::{self, Accepted, Assignment, Invitation};
+use domain::invitations::{self, Invitation};
 use domain::missions::{self, Sight};
 use jobs::effects;
 use poem::web::Data;
@@ -24,7 +25,7 @@ pub struct InvitationsApi;
 
 mirror! {
     InvitationStatus = domain::invitations::InvitationStatus { Pending, Accepted, Declined, Expired }
-    AssignmentStatus = domain::invitations::AssignmentStatus { Assigned, InProgress, Completed, Cancelled, Withdrawn }
+    AssignmentStatus = domain::assignments::AssignmentStatus { Assigned, InProgress, Completed, Cancelled, Withdrawn }
 }
 
 /// An invitation to a mission.
@@ -53,7 +54,7 @@ struct InvitationPage {
 /// A talent's place in a mission.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase")]
-struct AssignmentView {
+pub struct AssignmentView {
     id: Uuid,
     mission_id: Uuid,
     talent_id: Uuid,
@@ -118,8 +119,7 @@ impl InvitationsApi {
         let accepted = invitations::accept(&mut tx, InvitationId(id.0), caller.0.user, now).await?;
         effects::assigned(&mut tx, &accepted, now).await?;
         tx.commit().await?;
-        let (Accepted::Assigned { assignment, .. } | Accepted::Already(assignment)) = accepted;
-        Ok(Json(assignment.into()))
+        Ok(Json(accepted.assignment().into()))
     }
 
     /// Decline an invitation

@@ -35,6 +35,8 @@ apis! {
     ]
     [
         crate::missions::MissionsApi,
+        crate::missions::life::MissionLifeApi,
+        crate::missions::applications::ApplicationsApi,
         crate::explanation::ExplanationApi,
         crate::invitations::InvitationsApi,
     ]

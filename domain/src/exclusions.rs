@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 
 use crate::error::{Error, Result};
 use crate::ids::UserId;
+use crate::missions::Mission;
 use crate::page::{Cursor, Page};
 
 #[derive(Clone, Debug)]
@@ -97,6 +98,17 @@ pub async fn put(
 }
 
 /// Takes a talent off the list; harmless when it is not there.
+/// True when the client, or a manager of the mission's site, does not want this talent.
+pub async fn is_excluded(conn: &mut PgConnection, talent: UserId, mission: &Mission) -> Result<bool> {
+    let excluded = sqlx::query_scalar!(
+        r#"select is_excluded($1, $2, $3) as "excluded!""#,
+        talent.0,
+        mission.client_id.0,
+        mission.establishment_id.map(|site| site.0),
+    );
+    Ok(excluded.fetch_one(conn).await?)
+}
+
 pub async fn delete(conn: &mut PgConnection, client: UserId, talent: UserId) -> Result<()> {
     sqlx::query!("delete from exclusions where client_id = $1 and talent_id = $2", client.0, talent.0)
         .execute(conn)

@@ -30,6 +30,7 @@ macro_rules! ids {
 }
 
 ids!(
+    ApplicationId,
     AssignmentId,
     ConversationId,
     EmailChangeId,

@@ -6,6 +6,8 @@
 
 pub mod account;
 pub mod account_decisions;
+pub mod applications;
+pub mod assignments;
 pub mod auth_tokens;
 pub mod availability;
 pub mod bus;
@@ -36,6 +38,7 @@ pub mod sessions;
 pub mod specialties;
 pub mod trace;
 pub mod users;
+pub mod waves;
 pub mod working_time;
 
 pub use bus::Bus;

@@ -1,6 +1,9 @@
 //! The reference of professions. In code the stem is `professions`, since a job is a queue's job; on the wire a
 //! profession's id is `jobId`, its slug.
 
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
@@ -32,16 +35,27 @@ pub async fn list(conn: &mut PgConnection) -> Result<Vec<Profession>> {
     Ok(professions)
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ProfessionKey {
     pub id: i16,
     pub label: String,
 }
 
+/// The reference comes with a migration and only grows, so each process reads it once and again for a slug it does not know.
+static KNOWN: RwLock<Option<HashMap<String, ProfessionKey>>> = RwLock::new(None);
+
+fn known(slug: &str) -> Option<ProfessionKey> {
+    KNOWN.read().unwrap_or_else(PoisonError::into_inner).as_ref()?.get(slug).cloned()
+}
+
 /// The profession behind a `jobId`; an unknown slug is the caller's fault.
 pub async fn get(conn: &mut PgConnection, slug: &str) -> Result<ProfessionKey> {
-    sqlx::query_as!(ProfessionKey, "select id, label from professions where slug = $1", slug)
-        .fetch_optional(conn)
-        .await?
-        .ok_or(Error::Invalid { field: "jobId", message: "unknown profession; see GET /api/v1/jobs" })
+    if let Some(profession) = known(slug) {
+        return Ok(profession);
+    }
+    let rows = sqlx::query!("select id, slug, label from professions").fetch_all(conn).await?;
+    let read =
+        rows.into_iter().map(|row| (row.slug, ProfessionKey { id: row.id, label: row.label })).collect();
+    *KNOWN.write().unwrap_or_else(PoisonError::into_inner) = Some(read);
+    known(slug).ok_or(Error::Invalid { field: "jobId", message: "unknown profession; see GET /api/v1/jobs" })
 }

@@ -1,38 +1,86 @@
 //! What an event sets off, in one file. Domain functions return an outcome; endpoints and handlers pass it here.
 
 use domain::account_decisions::Decision;
+use domain::applications::{ApplicationStatus, Filed};
+use domain::assignments::{Accepted, Assigned, Leftovers, Released, Way};
 use domain::error::Result;
 use domain::ids::{EmailChangeId, MissionId, SessionId, UserId};
-use domain::invitations::{Accepted, Invitation};
+use domain::invitations::Invitation;
 use domain::live::{self, MissionInvited, MissionUpdated, Telling};
 use domain::members::{Invited, REMINDER_AFTER};
-use domain::missions::{MatchingState, Posted};
+use domain::missions::{
+    self, CancelCause, Cancelled, Cascade, Changed, Expiry, MatchingState, Mission, MissionStatus, Posted,
+    UrgencyLevel,
+};
 use domain::notifications::{self, NewNotification, NotificationType};
-use domain::{Tx, messages};
+use domain::waves::Wave;
+use domain::{Tx, messages, waves};
 use time::{Duration, OffsetDateTime};
 
 use crate::ledger::{self, NewJob};
 use crate::{
-    EnforceAccount, ExpireSiteInvitation, Mail, MatchMission, Notify, RematchOpen, RequestPasswordReset,
-    SendMail,
+    AlertOperations, AlertUnfilled, CancelCascade, DispatchWave, EnforceAccount, ExpireMission,
+    ExpireSiteInvitation, Mail, MatchMission, Notify, Occasion, RematchOpen, RequestPasswordReset, SendMail,
 };
 
-/// A mission was posted: match it, once it is known where it is.
+/// A mission was posted: match it, once it is known where it is, and look at it again when time has passed.
 pub async fn posted(tx: &mut Tx, posted: &Posted) -> Result<()> {
-    if posted.mission.matching == MatchingState::Pending {
-        ledger::enqueue(tx, [NewJob::of(&MatchMission { mission_id: posted.mission.id })]).await?;
-    }
-    Ok(())
+    posted_all(tx, std::slice::from_ref(posted)).await
 }
 
-/// Talents were invited: each gets a mail and an in-app notification. Returns what to tell them
-/// live: the caller has more to tell, and feeds are told last and once.
-pub async fn invited(tx: &mut Tx, invitations: &[Invitation], now: OffsetDateTime) -> Result<Vec<Telling>> {
-    let mails = invitations.iter().map(|invitation| SendMail {
-        to: invitation.talent_id,
-        mail: Mail::MissionInvitation { invitation_id: invitation.id },
+/// Several were: their jobs go in one statement.
+pub async fn posted_all(tx: &mut Tx, posted: &[Posted]) -> Result<()> {
+    let jobs = posted.iter().flat_map(|Posted { mission }| {
+        let critical = mission.urgency_level == UrgencyLevel::Critical;
+        let alert = critical.then(|| NewJob::of(&AlertOperations { mission_id: mission.id }));
+        search(mission, false).into_iter().chain(timers(mission, mission.created_at)).chain(alert)
     });
-    ledger::enqueue(tx, mails.map(|mail| NewJob::of(&mail))).await?;
+    ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await
+}
+
+/// What finds people for a mission, once it is known where it is.
+fn search(mission: &Mission, again: bool) -> Option<NewJob> {
+    let pending = mission.matching == MatchingState::Pending;
+    pending.then(|| NewJob::of(&MatchMission { mission_id: mission.id, again }))
+}
+
+/// What looks at a mission again. Each is unique for its round or start, so that asking for them again is harmless.
+fn timers(mission: &Mission, now: OffsetDateTime) -> impl Iterator<Item = NewJob> + use<> {
+    let (mission_id, start_date) = (mission.id, mission.start_date);
+    let alert = |occasion| NewJob::of(&AlertUnfilled { mission_id, occasion });
+    let unfilled_at = waves::unfilled_at(mission.urgency_level, now);
+    let deadline = start_date - Duration::DAY;
+    let unfilled = alert(Occasion::Unfilled { round: mission.round }).at(unfilled_at);
+    [
+        Some(NewJob::of(&ExpireMission { mission_id, start_date }).at(start_date)),
+        Some(unfilled).filter(|_| unfilled_at < start_date),
+        Some(alert(Occasion::Deadline { start_date }).at(deadline)).filter(|_| deadline > now),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// Talents were invited: each gets a mail and an in-app notification; the wave behind theirs is scheduled. Returns what to tell
+/// them live: the caller has more to tell, and feeds are told last and once.
+pub async fn invited(
+    tx: &mut Tx,
+    mission: &Mission,
+    wave: Option<Wave>,
+    invitations: &[Invitation],
+    now: OffsetDateTime,
+) -> Result<Vec<Telling>> {
+    let next = wave.and_then(|wave| wave.next(mission.urgency_level)).map(|(next, pause)| {
+        let job = DispatchWave { mission_id: mission.id, round: mission.round, wave: next.number };
+        NewJob::of(&job).at(now + pause)
+    });
+    let mails = invitations.iter().map(|invitation| {
+        let mail = Mail::MissionInvitation { invitation_id: invitation.id };
+        NewJob::of(&SendMail { to: invitation.talent_id, mail })
+    });
+    ledger::enqueue(tx, mails.chain(next)).await?;
+    if invitations.is_empty() {
+        return Ok(Vec::new());
+    }
 
     let notices: Vec<_> = invitations
         .iter()
@@ -40,7 +88,8 @@ pub async fn invited(tx: &mut Tx, invitations: &[Invitation], now: OffsetDateTim
             user: invitation.talent_id,
             kind: NotificationType::MissionInvitation,
             data: serde_json::json!({ "invitationId": invitation.id, "missionId": invitation.mission_id }),
-            cause: format!("invitation:{}", invitation.id),
+            // An invitation that had expired and is made anew is news.
+            cause: format!("invitation:{}:{}", invitation.id, invitation.created_at.unix_timestamp()),
         })
         .collect();
     let mut tellings: Vec<_> = invitations
@@ -58,26 +107,156 @@ pub async fn invited(tx: &mut Tx, invitations: &[Invitation], now: OffsetDateTim
     Ok(tellings)
 }
 
-/// A talent took a slot: the room and both sides learn of it.
+fn notices(
+    mission: &Mission,
+    kind: NotificationType,
+    users: impl IntoIterator<Item = UserId>,
+) -> impl Iterator<Item = NewJob> {
+    let mission_id = mission.id;
+    users.into_iter().map(move |user_id| NewJob::of(&Notify { user_id, kind, mission_id }))
+}
+
+/// The room reads it, and everybody who takes part, or did until now, is told to look.
+async fn told(
+    tx: &mut Tx,
+    mission: &Mission,
+    status: MissionStatus,
+    message: &str,
+    others: Vec<UserId>,
+    now: OffsetDateTime,
+) -> Result<()> {
+    let mut people = missions::list_participants(tx, mission.id).await?;
+    people.extend(others);
+    people.sort_unstable();
+    people.dedup();
+    messages::post_system(tx, mission.id, message, now).await?;
+    let updated = MissionUpdated { mission_id: mission.id, status };
+    live::tell(tx, now, people.into_iter().map(|user| Telling::new(user, &updated)).collect()).await
+}
+
+/// A talent took a slot: the room and both sides learn of it, and whoever was passed over.
 pub async fn assigned(tx: &mut Tx, accepted: &Accepted, now: OffsetDateTime) -> Result<()> {
-    let Accepted::Assigned { assignment, client, mission_status } = accepted else { return Ok(()) };
-    let notify =
-        |user_id: UserId, kind| NewJob::of(&Notify { user_id, kind, mission_id: assignment.mission_id });
-    let notices = [
-        notify(*client, NotificationType::MissionAssigned),
-        notify(assignment.talent_id, NotificationType::AssignmentConfirmed),
-    ];
-    ledger::enqueue(tx, notices).await?;
-    messages::post_system(
-        tx,
-        assignment.mission_id,
-        "Un talent a accepté la mission et rejoint la conversation.",
-        now,
-    )
-    .await?;
-    let updated = MissionUpdated { mission_id: assignment.mission_id, status: *mission_status };
-    live::tell(tx, now, vec![Telling::new(*client, &updated), Telling::new(assignment.talent_id, &updated)])
-        .await
+    let Accepted::Assigned(assigned) = accepted else { return Ok(()) };
+    let Assigned { assignment, way, mission, passed_over } = &**assigned;
+    // Who accepted an application knows it.
+    let client = Some(mission.client_id).filter(|_| *way == Way::Invitation);
+    let jobs = notices(mission, NotificationType::MissionAssigned, client)
+        .chain(notices(mission, NotificationType::AssignmentConfirmed, [assignment.talent_id]))
+        .chain(notices(mission, NotificationType::ApplicationRejected, passed_over.iter().copied()));
+    ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
+    let message = match way {
+        Way::Invitation => "Un talent a accepté la mission et rejoint la conversation.",
+        Way::Application { .. } => "Une candidature a été acceptée : un talent rejoint la conversation.",
+    };
+    told(tx, mission, mission.status, message, passed_over.clone(), now).await
+}
+
+/// An assigned talent left: the mission is matched again, without that talent.
+pub async fn released(tx: &mut Tx, released: &Released, now: OffsetDateTime) -> Result<()> {
+    let Released { mission, talent } = released;
+    let jobs = notices(mission, NotificationType::AssignmentWithdrawn, [mission.client_id])
+        .chain(search(mission, true))
+        .chain(timers(mission, now));
+    ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
+    let message = "Un talent s’est désisté. La recherche reprend.";
+    told(tx, mission, mission.status, message, vec![*talent], now).await
+}
+
+/// An open mission was changed: it is looked for people again where that matters, and applicants learn of it.
+pub async fn changed(tx: &mut Tx, changed: &Changed, now: OffsetDateTime) -> Result<()> {
+    let Changed { mission, differs, applicants, passed_over } = changed;
+    if !differs {
+        return Ok(());
+    }
+    let open = mission.status == MissionStatus::Open;
+    let critical = open && mission.urgency_level == UrgencyLevel::Critical;
+    let jobs = notices(mission, NotificationType::MissionChanged, applicants.iter().copied())
+        .chain(notices(mission, NotificationType::ApplicationRejected, passed_over.iter().copied()))
+        .chain(search(mission, true).filter(|_| open))
+        .chain(timers(mission, now).filter(|_| open))
+        .chain(critical.then(|| NewJob::of(&AlertOperations { mission_id: mission.id })));
+    ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
+    let others = applicants.iter().chain(passed_over).copied().collect();
+    told(tx, mission, mission.status, "La mission a été modifiée.", others, now).await
+}
+
+/// A mission was cancelled: the cascade closes and tells the rest.
+pub async fn cancelled(tx: &mut Tx, cancelled: &Cancelled) -> Result<()> {
+    ledger::enqueue(tx, [NewJob::of(&CancelCascade { mission_id: cancelled.mission.id })]).await
+}
+
+/// The cascade of a cancelled mission: everybody whom it concerns is told in the app and live; by mail those who had planned it
+/// or had asked for it, not the many who were only invited.
+pub async fn cascaded(tx: &mut Tx, cascade: &Cascade, now: OffsetDateTime) -> Result<()> {
+    let Cascade { mission, assigned, leftovers: Leftovers { invited, applicants } } = cascade;
+    let (client, message) = match mission.cancel_cause {
+        Some(CancelCause::Expired) => {
+            (NotificationType::MissionExpired, "La mission a expiré : personne n’a été trouvé à temps.")
+        }
+        Some(CancelCause::Client) => {
+            (NotificationType::CancellationConfirmed, "La mission a été annulée par l’établissement.")
+        }
+        Some(CancelCause::Admin | CancelCause::Account) | None => {
+            (NotificationType::MissionCancelled, "La mission a été annulée par SocioPulse.")
+        }
+    };
+    let talents = assigned.iter().chain(applicants).copied();
+    let jobs = notices(mission, client, [mission.client_id]).chain(notices(
+        mission,
+        NotificationType::MissionCancelled,
+        talents,
+    ));
+    ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
+    let quiet: Vec<_> = invited
+        .iter()
+        .filter(|talent| !applicants.contains(talent))
+        .map(|talent| NewNotification {
+            user: *talent,
+            kind: NotificationType::MissionCancelled,
+            data: serde_json::json!({ "missionId": mission.id }),
+            cause: format!("cancelled:{}", mission.id),
+        })
+        .collect();
+    let quiet = notifications::insert(tx, &quiet, now).await?;
+    let mut people = missions::list_participants(tx, mission.id).await?;
+    people.extend(assigned.iter().chain(applicants).chain(invited));
+    people.sort_unstable();
+    people.dedup();
+    messages::post_system(tx, mission.id, message, now).await?;
+    let updated = MissionUpdated { mission_id: mission.id, status: mission.status };
+    let mut tellings: Vec<_> = people.into_iter().map(|user| Telling::new(user, &updated)).collect();
+    tellings.extend(quiet);
+    live::tell(tx, now, tellings).await
+}
+
+/// The start of an open mission came.
+pub async fn expired(tx: &mut Tx, expiry: &Expiry, now: OffsetDateTime) -> Result<()> {
+    match expiry {
+        Expiry::Cancelled(mission) => cancelled(tx, mission).await,
+        Expiry::Shrunk { mission, leftovers } => {
+            let jobs = notices(mission, NotificationType::MissionExpired, [mission.client_id]).chain(
+                notices(mission, NotificationType::ApplicationRejected, leftovers.applicants.iter().copied()),
+            );
+            ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
+            let message = "La mission commence avec les talents déjà présents : la recherche est terminée.";
+            let others = leftovers.applicants.iter().chain(&leftovers.invited).copied().collect();
+            told(tx, mission, mission.status, message, others, now).await
+        }
+    }
+}
+
+/// An application was filed, rejected or withdrawn: the other side learns of it.
+pub async fn filed(tx: &mut Tx, filed: &Filed) -> Result<()> {
+    let Filed { application, client, fresh } = filed;
+    let (user_id, kind) = match application.status {
+        ApplicationStatus::Pending => (*client, NotificationType::ApplicationReceived),
+        ApplicationStatus::Withdrawn => (*client, NotificationType::ApplicationWithdrawn),
+        ApplicationStatus::Rejected => (application.talent_id, NotificationType::ApplicationRejected),
+        // Told as an assignment.
+        ApplicationStatus::Accepted => return Ok(()),
+    };
+    let notice = NewJob::of(&Notify { user_id, kind, mission_id: application.mission_id });
+    ledger::enqueue(tx, fresh.then_some(notice)).await
 }
 
 /// A user was notified in the app: the mail that goes with it.
@@ -86,8 +265,18 @@ pub async fn notified(tx: &mut Tx, notify: &Notify) -> Result<()> {
     let mail = match notify.kind {
         NotificationType::MissionAssigned => Mail::MissionAssigned { mission_id },
         NotificationType::AssignmentConfirmed => Mail::AssignmentConfirmed { mission_id },
-        // Its mail names the invitation, and was enqueued with it.
-        NotificationType::MissionInvitation => return Ok(()),
+        NotificationType::AssignmentWithdrawn => Mail::AssignmentWithdrawn { mission_id },
+        NotificationType::ApplicationReceived => Mail::ApplicationReceived { mission_id },
+        NotificationType::ApplicationRejected => Mail::ApplicationRejected { mission_id },
+        NotificationType::MissionChanged => Mail::MissionChanged { mission_id },
+        NotificationType::MissionCancelled => Mail::MissionCancelled { mission_id },
+        NotificationType::CancellationConfirmed => Mail::CancellationConfirmed { mission_id },
+        NotificationType::MissionExpired => Mail::MissionExpired { mission_id },
+        NotificationType::MissionUnfilled | NotificationType::MissionDeadline => {
+            Mail::MissionUnfilled { mission_id }
+        }
+        // The first's mail names the invitation, and was enqueued with it; the second is not worth one.
+        NotificationType::MissionInvitation | NotificationType::ApplicationWithdrawn => return Ok(()),
     };
     ledger::enqueue(tx, [NewJob::of(&SendMail { to: notify.user_id, mail })]).await
 }
@@ -107,7 +296,7 @@ pub async fn talent_changed(tx: &mut Tx, talent: UserId, now: OffsetDateTime) ->
 
 /// Missions wait for a match again.
 pub async fn reopened(tx: &mut Tx, missions: &[MissionId]) -> Result<()> {
-    let jobs = missions.iter().map(|mission| NewJob::of(&MatchMission { mission_id: *mission }));
+    let jobs = missions.iter().map(|mission| NewJob::of(&MatchMission { mission_id: *mission, again: true }));
     ledger::enqueue(tx, jobs).await
 }
 

@@ -2,8 +2,13 @@
 //!
 //! One job is one file here (payload and policy) and one file of the same name in `workers` (the handler).
 
+pub mod alert_operations;
+pub mod alert_unfilled;
+pub mod cancel_cascade;
+pub mod dispatch_wave;
 pub mod effects;
 pub mod enforce_account;
+pub mod expire_mission;
 pub mod expire_site_invitation;
 pub mod ledger;
 pub mod match_mission;
@@ -15,7 +20,12 @@ pub mod request_password_reset;
 pub mod schedule;
 pub mod send_mail;
 
+pub use alert_operations::AlertOperations;
+pub use alert_unfilled::{AlertUnfilled, Occasion};
+pub use cancel_cascade::CancelCascade;
+pub use dispatch_wave::DispatchWave;
 pub use enforce_account::EnforceAccount;
+pub use expire_mission::ExpireMission;
 pub use expire_site_invitation::ExpireSiteInvitation;
 pub use ledger::{Job, Policy};
 pub use match_mission::MatchMission;
@@ -27,7 +37,12 @@ pub use send_mail::{Mail, SendMail};
 
 /// Every kind of job. `workers::handlers` must know them all; a test compares.
 pub const KINDS: &[Policy] = &[
+    AlertOperations::POLICY,
+    AlertUnfilled::POLICY,
+    CancelCascade::POLICY,
+    DispatchWave::POLICY,
     EnforceAccount::POLICY,
+    ExpireMission::POLICY,
     ExpireSiteInvitation::POLICY,
     MatchMission::POLICY,
     Notify::POLICY,

@@ -29,6 +29,38 @@ pub enum Mail {
     AssignmentConfirmed {
         mission_id: MissionId,
     },
+    /// To the client: someone will not come after all.
+    AssignmentWithdrawn {
+        mission_id: MissionId,
+    },
+    /// To the client.
+    ApplicationReceived {
+        mission_id: MissionId,
+    },
+    /// To the talent.
+    ApplicationRejected {
+        mission_id: MissionId,
+    },
+    /// To an applicant: read it again.
+    MissionChanged {
+        mission_id: MissionId,
+    },
+    /// To whom had planned it, or had asked to.
+    MissionCancelled {
+        mission_id: MissionId,
+    },
+    /// To the client who cancelled, with the price.
+    CancellationConfirmed {
+        mission_id: MissionId,
+    },
+    /// To the client: it starts with fewer than wanted, or not at all.
+    MissionExpired {
+        mission_id: MissionId,
+    },
+    /// To the client: slots are still free.
+    MissionUnfilled {
+        mission_id: MissionId,
+    },
     /// A spent refresh token came back: somebody else may have it.
     SecurityAlert,
     VerifyEmail,

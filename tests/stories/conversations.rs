@@ -67,6 +67,15 @@ async fn two_whom_a_mission_brings_together_talk_alone() {
     let again = nurse.post("/api/v1/conversations", json!({ "missionId": posted["id"] })).await.expect(200);
     assert_eq!(again["id"], opened["id"]);
 
+    // An applicant as well, from its own side.
+    let far = world.nurse("far", 150.0).await;
+    let to_the_poster = json!({ "missionId": posted["id"] });
+    far.post("/api/v1/conversations", to_the_poster.clone()).await.expect_error(403, "NOT_IN_CONTACT");
+    let application = json!({ "coverLetter": "Disponible demain.", "proposedRateCents": 2600 });
+    let apply = format!("/api/v1/matching/missions/{}/apply", posted["id"].as_str().unwrap());
+    far.post(&apply, application).await.expect(201);
+    far.post("/api/v1/conversations", to_the_poster).await.expect(201);
+
     let room = json!({ "conversationId": opened["id"] });
     let mut socket = nurse.socket().await;
     socket.emit("mission:join", room.clone()).await;

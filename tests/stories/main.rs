@@ -5,6 +5,7 @@ mod world;
 
 mod accounts;
 mod accounts_guessing;
+mod applications;
 mod auth;
 mod availability;
 mod chat;
@@ -15,7 +16,9 @@ mod explanation;
 mod faults;
 mod idempotency;
 mod matching;
+mod mission_end;
 mod notifications;
 mod openapi;
 mod roles;
 mod telemetry;
+mod waves;

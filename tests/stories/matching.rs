@@ -85,7 +85,14 @@ async fn a_mission_without_a_place_waits_for_one() {
     placeless.as_object_mut().unwrap().retain(|field, _| !field.ends_with("tude"));
     let posted = client.post(MISSIONS, placeless).await.expect(201);
     assert_eq!(posted["matching"], "WAITING_FOR_LOCATION");
-    assert_eq!(world.count("select count(*) from jobs").await, 0);
+    assert_eq!(world.count("select count(*) from jobs where kind = 'match-mission'").await, 0);
+    // Its client says where it is.
+    let nurse = world.nurse("nurse", 1.0).await;
+    let path = format!("{MISSIONS}/{}", posted["id"].as_str().unwrap());
+    let placed = client.patch(&path, json!({ "latitude": 48.85, "longitude": 2.35 })).await.expect(200);
+    assert_eq!(placed["matching"], "PENDING");
+    world.drain().await;
+    assert_eq!(invitation(&nurse).await["missionId"], posted["id"]);
     world.end().await;
 }
 

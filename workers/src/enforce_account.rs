@@ -1,5 +1,5 @@
 use domain::users::{self, Status};
-use domain::{account_decisions, auth_tokens, email_changes, invitations, sessions};
+use domain::{account_decisions, assignments, auth_tokens, email_changes, invitations, missions, sessions};
 use jobs::{EnforceAccount, effects};
 
 use crate::App;
@@ -13,10 +13,18 @@ pub async fn run(job: EnforceAccount, run: Run<App>) -> JobResult {
     let now = run.app.clock.now();
     let user = job.user_id;
     let mut tx = run.begin().await?;
+    // Before the account's row is held: whoever assigns a talent holds the mission first, then the account.
+    let account = users::get(&mut tx, user).await?;
+    if matches!(account.status, Status::Suspended | Status::Banned) {
+        for released in assignments::release_all(&mut tx, user, "compte suspendu", now).await? {
+            effects::released(&mut tx, &released, now).await?;
+        }
+        for cancelled in missions::cancel_all(&mut tx, user, now).await? {
+            effects::cancelled(&mut tx, &cancelled).await?;
+        }
+    }
     users::lock(&mut tx, user).await?;
     let status = users::get(&mut tx, user).await?.status;
-
-    // Release, of either status: what others wait for comes first, while the account's row is held.
     if status == Status::Banned {
         invitations::expire_of_talent(&mut tx, user).await?;
         email_changes::withdraw(&mut tx, user, now).await?;

@@ -5,7 +5,12 @@ pub mod engine;
 pub mod mailer;
 
 mod account_mail;
+mod alert_operations;
+mod alert_unfilled;
+mod cancel_cascade;
+mod dispatch_wave;
 mod enforce_account;
+mod expire_mission;
 mod expire_site_invitation;
 mod match_mission;
 mod notify;
@@ -32,19 +37,26 @@ pub struct App {
     pub db: Db,
     pub clock: Clock,
     pub mailer: Arc<Mailer>,
+    /// Who is told of CRITICAL missions.
+    pub alert_email: Option<String>,
 }
 
 /// Every kind of job and who runs it.
 pub fn handlers(app: App) -> Handlers<App> {
     Handlers::new(app)
+        .on(alert_operations::run)
+        .on(alert_unfilled::run)
+        .on(cancel_cascade::run)
+        .on(dispatch_wave::run)
+        .on(enforce_account::run)
+        .on(expire_mission::run)
+        .on(expire_site_invitation::run)
         .on(match_mission::run)
         .on(notify::run)
         .on(purge::run)
         .on(rematch_open::run)
-        .on(send_mail::run)
-        .on(enforce_account::run)
         .on(request_password_reset::run)
-        .on(expire_site_invitation::run)
+        .on(send_mail::run)
 }
 
 /// One worker process, until `stop` is cancelled and what runs has ended.
@@ -59,7 +71,8 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> io::R
     let bus = domain::Bus::new(redis, &config.redis_prefix);
     let db = Db::connect(&config.database_url, config.database_connections, bus).map_err(io::Error::other)?;
     let mailer = Arc::new(Mailer::new(&config.mail)?);
-    let app = App { db: db.clone(), clock: clock.clone(), mailer };
+    let alert_email = Some(config.alert_email.clone()).filter(|address| !address.is_empty());
+    let app = App { db: db.clone(), clock: clock.clone(), mailer, alert_email };
     let engine = engine::Config {
         slots: config.slots(),
         database_url: config.database_url,
@@ -83,7 +96,8 @@ mod tests {
         let db =
             Db::connect("postgres://nobody@127.0.0.1:1/none", 1, domain::Bus::new(redis, "test")).unwrap();
         let mailer = Arc::new(Mailer::new(&config::MailConfig::folder(std::env::temp_dir())).unwrap());
-        let mut known: Vec<_> = handlers(App { db, clock: Clock::default(), mailer }).kinds().collect();
+        let mut known: Vec<_> =
+            handlers(App { db, clock: Clock::default(), mailer, alert_email: None }).kinds().collect();
         let mut kinds: Vec<_> = jobs::KINDS.iter().map(|policy| policy.kind).collect();
         known.sort_unstable();
         kinds.sort_unstable();

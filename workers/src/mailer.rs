@@ -163,6 +163,15 @@ const TEXTS: &[(&str, &str)] = texts![
     "account-suspended",
     "account-banned",
     "account-unbanned",
+    "assignment-withdrawn",
+    "application-received",
+    "application-rejected",
+    "mission-changed",
+    "mission-cancelled",
+    "cancellation-confirmed",
+    "mission-expired",
+    "mission-unfilled",
+    "critical-mission"
 ];
 
 #[cfg(test)]
@@ -173,7 +182,7 @@ mod tests {
     fn letter(template: &'static str, locale: &str) -> Letter {
         let facts = context! {
             first_name => "Zoé", title => "Renfort <b>nuit</b>", city => "Nîmes", start => "lundi 2 mars 2026 à 20 h 00",
-            end => "06 h 00", hourly_rate => "25,50 €", expires => "mardi 3 mars 2026 à 20 h 00", old_email => "a@example.org",
+            end => "06 h 00", hourly_rate => "25,50 €", price => "12,75 €", expires => "mardi 3 mars 2026 à 20 h 00", old_email => "a@example.org",
             new_email => "b@example.org", site => "EHPAD <b>nuit</b>", inviter => "Léa Durand", is_new => true,
             device => "<b>nuit</b>", address => "203.0.113.9", at => "lundi 2 mars 2026 à 20 h 00", reason => "<b>nuit</b>", link => "https://sociopulse.test/x?a=1&b=2",
         };

@@ -58,6 +58,7 @@ async fn facts(
     app: &App,
 ) -> domain::Result<Option<(&'static str, String, Value)>> {
     let frontend = app.mailer.frontend_url();
+    let page = |mission_id| format!("{frontend}/missions/{mission_id}");
     let (template, mission_id, link) = match job.mail {
         Mail::MissionInvitation { invitation_id } => {
             let invitation = invitations::get(conn, invitation_id, job.to).await?;
@@ -76,6 +77,16 @@ async fn facts(
         Mail::AssignmentConfirmed { mission_id } => {
             ("assignment-confirmed", mission_id, format!("{frontend}/missions/{mission_id}"))
         }
+        Mail::AssignmentWithdrawn { mission_id } => ("assignment-withdrawn", mission_id, page(mission_id)),
+        Mail::ApplicationReceived { mission_id } => ("application-received", mission_id, page(mission_id)),
+        Mail::ApplicationRejected { mission_id } => ("application-rejected", mission_id, page(mission_id)),
+        Mail::MissionChanged { mission_id } => ("mission-changed", mission_id, page(mission_id)),
+        Mail::MissionCancelled { mission_id } => ("mission-cancelled", mission_id, page(mission_id)),
+        Mail::CancellationConfirmed { mission_id } => {
+            ("cancellation-confirmed", mission_id, page(mission_id))
+        }
+        Mail::MissionExpired { mission_id } => ("mission-expired", mission_id, page(mission_id)),
+        Mail::MissionUnfilled { mission_id } => ("mission-unfilled", mission_id, page(mission_id)),
         Mail::SecurityAlert => return Ok(Some(("security-alert", format!("{frontend}/login"), context! {}))),
         // What `account_mail` had nothing to say of is over.
         _ => return Ok(None),
@@ -84,14 +95,19 @@ async fn facts(
     Ok(Some((template, link, about(&mission, locale))))
 }
 
-fn about(mission: &Mission, locale: &str) -> Value {
-    let (euros, cents) = (mission.hourly_rate_cents / 100, mission.hourly_rate_cents % 100);
+pub(crate) fn about(mission: &Mission, locale: &str) -> Value {
     context! {
         // One line, also where someone wrote several: it stands in a subject.
         title => mission.title.split_whitespace().collect::<Vec<_>>().join(" "),
         city => mission.city,
         start => paris::date_and_time(mission.start_date, locale),
         end => paris::time_of_day(mission.end_date, locale),
-        hourly_rate => if locale == "en" { format!("€{euros}.{cents:02}") } else { format!("{euros},{cents:02} €") },
+        hourly_rate => money(mission.hourly_rate_cents, locale),
+        price => money(mission.cancellation_cents.unwrap_or_default(), locale),
     }
+}
+
+fn money(cents: i32, locale: &str) -> String {
+    let (euros, cents) = (cents / 100, cents % 100);
+    if locale == "en" { format!("€{euros}.{cents:02}") } else { format!("{euros},{cents:02} €") }
 }

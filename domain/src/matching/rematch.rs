@@ -32,7 +32,10 @@ pub async fn reopen(conn: &mut PgConnection, talent: UserId, now: OffsetDateTime
                   and (t.compliant or not m.requires_diploma) and (t.can_do_night_shift or not m.is_night_shift)
                   and (t.has_driver_license or not m.requires_car)
                   and not exists (select from mission_matches s where s.mission_id = m.id and s.talent_id = t.talent_id)
-                  and not exists (select from invitations i where i.mission_id = m.id and i.talent_id = t.talent_id)
+                  and not exists (select from invitations i
+                                   where i.mission_id = m.id and i.talent_id = t.talent_id and i.status <> 'EXPIRED')
+                  and not exists (select from assignments w
+                                   where w.mission_id = m.id and w.talent_id = t.talent_id and w.status = 'WITHDRAWN')
                   and (last.talent_id is null
                        or (case when fit.wanted = 0 then -1000
                                 else -((2000 * fit.matched + fit.wanted) / (2 * fit.wanted)) end,

@@ -54,6 +54,47 @@ notification_types! {
     AssignmentConfirmed "ASSIGNMENT_CONFIRMED"
         fr "Mission confirmée" "Vous êtes retenu pour cette mission. Les coordonnées vous sont désormais visibles."
         en "Mission confirmed" "You have this mission. Contact details are visible to you now."
+    /// To the client: an assigned talent has withdrawn; the search goes on.
+    AssignmentWithdrawn "ASSIGNMENT_WITHDRAWN"
+        fr "Un talent s’est désisté" "La place est de nouveau libre et la recherche reprend."
+        en "A talent has withdrawn" "The place is free again, and the search goes on."
+    /// To the client: a talent has applied.
+    ApplicationReceived "APPLICATION_RECEIVED"
+        fr "Nouvelle candidature" "Un talent se propose pour votre mission."
+        en "New application" "A talent offers to take your mission."
+    /// To the client: an applicant has taken the application back.
+    ApplicationWithdrawn "APPLICATION_WITHDRAWN"
+        fr "Candidature retirée" "Un talent a retiré sa candidature."
+        en "Application withdrawn" "A talent has taken the application back."
+    /// To the talent: the client has declined the application, or the mission is full.
+    ApplicationRejected "APPLICATION_REJECTED"
+        fr "Candidature non retenue" "Votre candidature n’a pas été retenue pour cette mission."
+        en "Application not retained" "Your application was not retained for this mission."
+    /// To an applicant: the mission was changed since the application.
+    MissionChanged "MISSION_CHANGED"
+        fr "Mission modifiée" "La mission a changé depuis votre candidature. Vérifiez qu’elle vous convient toujours."
+        en "Mission changed" "The mission has changed since you applied. Check that it still suits you."
+    /// To talents who were assigned, invited or had applied, and to the client when somebody else did it: the mission will not
+    /// take place.
+    MissionCancelled "MISSION_CANCELLED"
+        fr "Mission annulée" "La mission n’aura pas lieu."
+        en "Mission cancelled" "The mission will not take place."
+    /// To the client: the own cancellation counts, at its price.
+    CancellationConfirmed "CANCELLATION_CONFIRMED"
+        fr "Annulation confirmée" "Votre mission est annulée. Les personnes concernées sont prévenues."
+        en "Cancellation confirmed" "Your mission is cancelled. Everybody concerned has been told."
+    /// To the client: the start has come, and nobody, or not everybody, was found.
+    MissionExpired "MISSION_EXPIRED"
+        fr "Recherche terminée" "L’heure du début est arrivée sans que toutes les places soient pourvues."
+        en "Search over" "The start has come before every place was taken."
+    /// To the client: the last wave was half a day ago and slots are free.
+    MissionUnfilled "MISSION_UNFILLED"
+        fr "Mission toujours ouverte" "Aucun talent n’a encore accepté. Élargir le rayon ou revoir le tarif peut aider."
+        en "Mission still open" "Nobody has accepted yet. A wider radius or another rate may help."
+    /// To the client: the mission starts in 24 hours and slots are free.
+    MissionDeadline "MISSION_DEADLINE"
+        fr "Début dans 24 heures" "Votre mission commence dans 24 heures et des places restent libres."
+        en "Start in 24 hours" "Your mission starts in 24 hours and places are still free."
 }
 
 #[cfg(test)]

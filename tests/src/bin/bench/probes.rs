@@ -94,10 +94,9 @@ pub async fn fill<J: Job>(db: &Db, count: usize, job: impl Fn(usize) -> J) -> Ou
     Ok(())
 }
 
-/// Waits until every row is done.
+/// Waits until every row that is due is done; timers of missions wait for days.
 pub async fn drained(place: &Place) -> Outcome {
-    let unfinished =
-        "select exists (select from jobs where state in ('waiting', 'dispatched', 'running', 'dead'))";
+    let unfinished = "select exists (select from jobs where state in ('waiting', 'dispatched', 'running', 'dead') and run_at <= clock_timestamp())";
     while sqlx::query_scalar::<_, bool>(unfinished).fetch_one(&place.pool).await? {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -88,6 +88,13 @@ fn mission(around: Point) -> Mission {
         filled: 0,
         status: MissionStatus::Open,
         matching: MatchingState::Pending,
+        round: 1,
+        wave: 0,
+        matched_at: None,
+        cancel_cause: None,
+        cancel_reason: None,
+        cancelled_at: None,
+        cancellation_cents: None,
         created_at: now,
     }
 }

@@ -1,0 +1,215 @@
+//! The end of a mission before it began: cancelled by its client, with its price, or expired.
+
+use sqlx::PgConnection;
+use time::{Duration, OffsetDateTime};
+
+use super::{CancelCause, Mission, MissionStatus, get, get_owned, lock, lock_managed};
+use crate::assignments::{self, Leftovers};
+use crate::error::{Error, Result};
+use crate::ids::{MissionId, UserId};
+use crate::sessions::Viewer;
+
+/// Until then cancelling is free; then it costs half.
+const FREE: Duration = Duration::hours(24);
+/// Under this it costs everything.
+const HALF: Duration = Duration::hours(2);
+
+/// What cancelling costs at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Price {
+    /// Hours × rate × people assigned.
+    pub planned_cents: i32,
+    /// Share of the planned amount.
+    pub share_bps: i32,
+    pub price_cents: i32,
+    pub free_until: OffsetDateTime,
+    pub half_until: OffsetDateTime,
+}
+
+/// Cents are rounded half up, first the planned amount, then the share of it.
+pub fn price(mission: &Mission, now: OffsetDateTime) -> Price {
+    const HOUR: i128 = 3_600_000_000;
+    let micros = (mission.end_date - mission.start_date).whole_microseconds();
+    let planned = micros * i128::from(mission.hourly_rate_cents) * i128::from(mission.filled);
+    let planned_cents = half_up(planned, HOUR);
+    let notice = mission.start_date - now;
+    let share_bps = match () {
+        () if notice >= FREE => 0,
+        () if notice >= HALF => 5_000,
+        () => 10_000,
+    };
+    Price {
+        planned_cents: planned_cents as i32,
+        share_bps,
+        price_cents: half_up(planned_cents * i128::from(share_bps), 10_000) as i32,
+        free_until: mission.start_date - FREE,
+        half_until: mission.start_date - HALF,
+    }
+}
+
+fn half_up(amount: i128, divisor: i128) -> i128 {
+    (2 * amount + divisor) / (2 * divisor)
+}
+
+const NOT_CANCELLABLE: Error = Error::Conflict {
+    code: "MISSION_NOT_CANCELLABLE",
+    message: "Only an open or assigned mission can be cancelled",
+};
+
+/// What cancelling would cost now.
+pub async fn get_price(
+    conn: &mut PgConnection,
+    id: MissionId,
+    viewer: Viewer,
+    now: OffsetDateTime,
+) -> Result<Price> {
+    let mission = get_owned(conn, id, viewer).await?;
+    match mission.status {
+        MissionStatus::Open | MissionStatus::Assigned => Ok(price(&mission, now)),
+        _ => Err(NOT_CANCELLABLE),
+    }
+}
+
+/// A mission was cancelled. See `jobs::effects::cancelled` for what that sets off.
+#[derive(Debug)]
+#[must_use = "a cancelled mission has effects"]
+pub struct Cancelled {
+    pub mission: Mission,
+}
+
+/// Cancels for those who manage the mission, at the price of this moment; an admin cancels in the client's name, at the same
+/// price. Its talents are free at once; everybody else is the cascade's to tell.
+pub async fn cancel(
+    conn: &mut PgConnection,
+    id: MissionId,
+    viewer: Viewer,
+    reason: &str,
+    now: OffsetDateTime,
+) -> Result<Cancelled> {
+    let mission = lock_managed(&mut *conn, id, viewer).await?;
+    let cause = if viewer.is_admin() { CancelCause::Admin } else { CancelCause::Client };
+    let cents = price(&mission, now).price_cents;
+    end(&mut *conn, id, cause, Some(reason), cents, now).await?.ok_or(NOT_CANCELLABLE)
+}
+
+/// Cancels what a suspended or banned client has planned, free of charge: a price could not be collected, and the platform
+/// itself calls it off.
+pub async fn cancel_all(
+    conn: &mut PgConnection,
+    client: UserId,
+    now: OffsetDateTime,
+) -> Result<Vec<Cancelled>> {
+    // In the order of ids, as everybody who locks several missions.
+    let planned = sqlx::query_scalar!(
+        r#"select id as "id: MissionId" from missions
+            where client_id = $1 and status in ('OPEN', 'ASSIGNED') and start_date > $2 order by id for update"#,
+        client.0,
+        now,
+    );
+    let mut cancelled = Vec::new();
+    for id in planned.fetch_all(&mut *conn).await? {
+        cancelled.extend(end(&mut *conn, id, CancelCause::Account, None, 0, now).await?);
+    }
+    Ok(cancelled)
+}
+
+async fn end(
+    conn: &mut PgConnection,
+    id: MissionId,
+    cause: CancelCause,
+    reason: Option<&str>,
+    cents: i32,
+    now: OffsetDateTime,
+) -> Result<Option<Cancelled>> {
+    let ended = sqlx::query_scalar!(
+        r#"with ended as (
+               update missions
+                  set status = 'CANCELLED', cancel_cause = $2, cancel_reason = $3, cancellation_cents = $4, cancelled_at = $5
+                where id = $1 and status in ('OPEN', 'ASSIGNED') returning id
+           ), freed as (
+               update assignments a set status = 'CANCELLED', ended_at = $5 from ended
+                where a.mission_id = ended.id and a.status = 'ASSIGNED'
+           )
+           select true as "ended!" from ended"#,
+        id.0,
+        cause as CancelCause,
+        reason,
+        cents,
+        now,
+    );
+    match ended.fetch_optional(&mut *conn).await? {
+        Some(_) => Ok(Some(Cancelled { mission: get(conn, id).await? })),
+        None => Ok(None),
+    }
+}
+
+/// What became of an open mission whose start has come. See `jobs::effects::expired`.
+#[derive(Debug)]
+#[must_use = "an expired mission has effects"]
+pub enum Expiry {
+    /// Nobody was found: it is cancelled.
+    Cancelled(Cancelled),
+    /// Some were: it takes place with them, and wants nobody else.
+    Shrunk { mission: Mission, leftovers: Leftovers },
+}
+
+/// Nothing, when the mission is not open any more or was moved to later.
+pub async fn expire(conn: &mut PgConnection, id: MissionId, now: OffsetDateTime) -> Result<Option<Expiry>> {
+    let mission = lock(&mut *conn, id).await?;
+    if mission.status != MissionStatus::Open || mission.start_date > now {
+        return Ok(None);
+    }
+    if mission.filled == 0 {
+        let cancelled = end(conn, id, CancelCause::Expired, None, 0, now).await?;
+        return Ok(cancelled.map(Expiry::Cancelled));
+    }
+    sqlx::query!("update missions set slots = filled, status = 'ASSIGNED' where id = $1", id.0)
+        .execute(&mut *conn)
+        .await?;
+    let leftovers = assignments::close_leftovers(&mut *conn, id, now).await?;
+    Ok(Some(Expiry::Shrunk { mission: get(conn, id).await?, leftovers }))
+}
+
+/// Whom a cancellation concerns.
+#[derive(Debug)]
+pub struct Cascade {
+    pub mission: Mission,
+    /// Freed by the cancellation.
+    pub assigned: Vec<UserId>,
+    pub leftovers: Leftovers,
+}
+
+/// Closes what a cancelled mission leaves open, once; nothing the second time.
+pub async fn mark_cascaded(
+    conn: &mut PgConnection,
+    id: MissionId,
+    now: OffsetDateTime,
+) -> Result<Option<Cascade>> {
+    let first = sqlx::query!(
+        "update missions set cascaded_at = $2 where id = $1 and status = 'CANCELLED' and cascaded_at is null",
+        id.0,
+        now,
+    );
+    if first.execute(&mut *conn).await?.rows_affected() == 0 {
+        return Ok(None);
+    }
+    let leftovers = assignments::close_leftovers(&mut *conn, id, now).await?;
+    let assigned = sqlx::query_scalar!(
+        r#"select talent_id as "talent_id: UserId" from assignments where mission_id = $1 and status = 'CANCELLED'"#,
+        id.0
+    );
+    let assigned = assigned.fetch_all(&mut *conn).await?;
+    Ok(Some(Cascade { mission: get(conn, id).await?, assigned, leftovers }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::half_up;
+
+    #[test]
+    fn half_a_cent_is_a_cent() {
+        assert_eq!(half_up(5, 10), 1);
+        assert_eq!(half_up(4, 10), 0);
+        assert_eq!(half_up(10_001 * 5_000, 10_000), 5_001);
+    }
+}

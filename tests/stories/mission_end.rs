@@ -1,0 +1,138 @@
+//! Cancelling, with its price; leaving a mission.
+
+use serde_json::{Value, json};
+use tests::Client;
+use time::Duration;
+
+use crate::world::{World, mission};
+
+const MISSIONS: &str = "/api/v1/matching/missions";
+
+async fn filled(world: &World, client: &Client, nurse: &Client) -> (String, Value) {
+    let posted = client.post(MISSIONS, mission()).await.expect(201);
+    world.drain().await;
+    let invitation = nurse.get("/api/v1/me/invitations").await.expect(200)["items"][0]["id"].clone();
+    nurse.act(&format!("/api/v1/invitations/{}/accept", invitation.as_str().unwrap())).await.expect(200);
+    world.drain().await;
+    (format!("{MISSIONS}/{}", posted["id"].as_str().unwrap()), posted)
+}
+
+#[test]
+fn the_price_changes_exactly_at_24_and_2_hours() {
+    let start = time::macros::datetime!(2026-06-02 20:00 UTC);
+    let price = |notice: Duration, rate: i32, filled: i16, length: Duration| {
+        let mission = domain::missions::Mission {
+            id: domain::ids::MissionId::new(),
+            client_id: domain::ids::UserId::new(),
+            establishment_id: None,
+            conversation_id: domain::ids::ConversationId::new(),
+            profession_id: 1,
+            job_id: "ide".into(),
+            title: String::new(),
+            description: None,
+            hourly_rate_cents: rate,
+            urgency_level: domain::missions::UrgencyLevel::High,
+            start_date: start,
+            end_date: start + length,
+            is_night_shift: false,
+            requires_diploma: true,
+            requires_car: false,
+            specialties: vec![],
+            address: None,
+            city: String::new(),
+            postal_code: String::new(),
+            latitude: None,
+            longitude: None,
+            radius_km: 30,
+            slots: 3,
+            filled,
+            status: domain::missions::MissionStatus::Open,
+            matching: domain::missions::MatchingState::Matched,
+            round: 1,
+            wave: 1,
+            matched_at: None,
+            cancel_cause: None,
+            cancel_reason: None,
+            cancelled_at: None,
+            cancellation_cents: None,
+            created_at: start,
+        };
+        let price = domain::missions::price(&mission, start - notice);
+        (price.planned_cents, price.share_bps, price.price_cents)
+    };
+    let micro = Duration::microseconds(1);
+    let eight = Duration::hours(8);
+    assert_eq!(price(Duration::hours(24), 2500, 2, eight), (40_000, 0, 0));
+    assert_eq!(price(Duration::hours(24) - micro, 2500, 2, eight), (40_000, 5_000, 20_000));
+    assert_eq!(price(Duration::hours(2), 2500, 2, eight), (40_000, 5_000, 20_000));
+    assert_eq!(price(Duration::hours(2) - micro, 2500, 2, eight), (40_000, 10_000, 40_000));
+    assert_eq!(price(-Duration::HOUR, 2500, 2, eight), (40_000, 10_000, 40_000));
+    assert_eq!(price(Duration::HOUR, 2500, 0, eight), (0, 10_000, 0), "nobody was coming");
+    assert_eq!(
+        price(Duration::hours(3), 1201, 1, Duration::minutes(50)),
+        (1001, 5_000, 501),
+        "half a cent up"
+    );
+}
+
+#[tokio::test]
+async fn a_cancelled_mission_frees_its_talent_and_tells_everybody_once() {
+    let world = World::new().await;
+    let client = world.client("lilas").await;
+    let nurse = world.nurse("nurse", 1.0).await;
+    let (path, _) = filled(&world, &client, &nurse).await;
+    world.clock.advance(Duration::hours(1));
+    let (client, nurse) = (world.returning(&client).await, world.returning(&nurse).await);
+    let price = client.get(&format!("{path}/cancellation")).await.expect(200);
+    assert_eq!((&price["plannedCents"], &price["priceCents"]), (&json!(20_000), &json!(10_000)));
+    let mut socket = nurse.socket().await;
+    let cancelled =
+        client.post(&format!("{path}/cancel"), json!({ "reason": "Fermeture" })).await.expect(200);
+    assert_eq!(
+        (&cancelled["status"], &cancelled["cancellationCents"]),
+        (&json!("CANCELLED"), &json!(10_000))
+    );
+    assert_eq!(
+        world.count("select count(*) from assignments where status = 'CANCELLED'").await,
+        1,
+        "at once"
+    );
+    assert_eq!(socket.next("mission:updated").await["status"], "CANCELLED");
+    world.drain().await;
+    let notices = world.count("select count(*) from notifications").await;
+    sqlx::query("update jobs set state = 'waiting', attempt = 0 where kind = 'cancel-cascade'")
+        .execute(&world.pool)
+        .await
+        .unwrap();
+    world.drain().await;
+    assert_eq!(world.count("select count(*) from notifications").await, notices);
+    client
+        .post(&format!("{path}/cancel"), json!({ "reason": "Encore" }))
+        .await
+        .expect_error(409, "MISSION_NOT_CANCELLABLE");
+    client.get(&format!("{path}/cancellation")).await.expect_error(409, "MISSION_NOT_CANCELLABLE");
+    world.clock.advance(Duration::days(2));
+    world.drain().await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_talent_withdraws_and_the_next_one_is_asked() {
+    let world = World::new().await;
+    let client = world.client("lilas").await;
+    let nurse = world.nurse("nurse", 1.0).await;
+    let (path, posted) = filled(&world, &client, &nurse).await;
+    let contacts = format!("/api/v1/missions/{}/contacts", posted["id"].as_str().unwrap());
+    assert_eq!(nurse.get(&contacts).await.expect(200)["items"].as_array().unwrap().len(), 2);
+    let other = world.nurse("other", 2.0).await;
+    nurse.post(&format!("{path}/withdraw"), json!({})).await.expect(200);
+    world.drain().await;
+    assert_eq!(client.get(&path).await.expect(200)["status"], "OPEN");
+    let items = client.get(&format!("{path}/matches")).await.expect(200)["items"].clone();
+    assert_eq!(items.as_array().unwrap().len(), 1, "without the one who left");
+    assert_eq!(items[0]["talentId"], other.id.as_str());
+    nurse.post(&format!("{path}/withdraw"), json!({})).await.expect_error(403, "NOT_A_PARTICIPANT");
+    client.get(&contacts).await.expect_error(409, "MISSION_NOT_ASSIGNED");
+    nurse.get(&contacts).await.expect_error(403, "NOT_A_PARTICIPANT");
+    world.end().await;
+}
