@@ -191,7 +191,10 @@ async fn operators_see_pause_cancel_and_discard() {
     assert_eq!(cancelled["state"], "CANCELLED");
     admin.act(&format!("{path}/cancel")).await.expect_error(409, "JOB_NOT_CANCELLABLE");
     admin.act(&format!("{path}/discard")).await.expect_error(409, "JOB_NOT_DEAD");
-    sqlx::query("update jobs set state = 'dead' where kind = 'match-mission'").execute(&world.pool).await.unwrap();
+    sqlx::query("update jobs set state = 'dead' where kind = 'match-mission'")
+        .execute(&world.pool)
+        .await
+        .unwrap();
     assert_eq!(admin.act(&format!("{path}/discard")).await.expect(200)["state"], "CANCELLED");
     assert_eq!(admin.act("/api/v1/admin/queues/critical/resume").await.expect(200)["paused"], false);
     admin.act("/api/v1/admin/queues/nothing/resume").await.expect(404);
