@@ -371,10 +371,10 @@ impl ConversationsApi {
         caller: Auth<Anyone>,
         id: Path<Uuid>,
         /// Only messages numbered below.
-        #[oai(validator(minimum(value = "1")))]
+        #[oai(validator(minimum(value = "1"), maximum(value = "9007199254740991")))]
         before: Query<Option<i64>>,
         /// Only messages numbered above; not together with `before`.
-        #[oai(validator(minimum(value = "0")))]
+        #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
         after: Query<Option<i64>>,
         /// 20 when absent.
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))]

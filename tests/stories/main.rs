@@ -10,6 +10,7 @@ mod auth;
 mod availability;
 mod chat;
 mod conversations;
+mod edge;
 mod eligibility;
 mod engine;
 mod explanation;

@@ -134,6 +134,11 @@ impl Hub {
         self.sockets().len()
     }
 
+    /// Until [`close`](Self::close) is called.
+    pub async fn stopping(&self) {
+        self.0.stop.cancelled().await;
+    }
+
     /// Tells every socket to close with 1012 (service restart).
     pub fn close(&self) {
         self.0.stop.cancel();
