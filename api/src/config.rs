@@ -39,6 +39,9 @@ pub struct Config {
     /// Origins whose pages may call the API from a browser, comma-separated (`https://app.example`).
     #[arg(long, env = "CORS_ORIGINS", default_value = "", value_parser = list(origin))]
     pub cors_origins: List<String>,
+    /// Seconds between two heartbeats of a live connection; below what proxies take for silence.
+    #[arg(long, env = "LIVE_HEARTBEAT_SECONDS", default_value_t = 25, value_parser = clap::value_parser!(u64).range(1..=50))]
+    pub live_heartbeat_seconds: u64,
     /// Budgets per operation and user (or address), or `off`.
     #[arg(long, env = "RATE_LIMIT", default_value = "short=3/1s,medium=20/10s")]
     pub rate_limit: RateLimit,

@@ -72,7 +72,12 @@ impl App {
         let db =
             Db::connect(&config.database_url, config.database_connections, bus).map_err(io::Error::other)?;
         Ok(Self {
-            hub: live::Hub::start(db.clone(), &config.redis_url).map_err(io::Error::other)?,
+            hub: live::Hub::start(
+                db.clone(),
+                &config.redis_url,
+                Duration::from_secs(config.live_heartbeat_seconds),
+            )
+            .map_err(io::Error::other)?,
             passwords: password::Passwords::new(),
             tokens: token::Tokens::new(&config.jwt_secret, &config.jwt_previous_secrets),
             limiter: rate_limit::Limiter::new(redis.clone(), &config.redis_prefix, config.rate_limit.clone()),

@@ -4,6 +4,8 @@
 //! ask themselves: `is_conversation_member` and `may_act_in_conversation`.
 
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -144,6 +146,28 @@ pub(crate) const NOT_A_MEMBER: Error =
     Error::Refused { code: "NOT_A_MEMBER", message: "You are not a participant of this conversation" };
 
 const SUSPENDED: Error = Error::Refused { code: "ACCOUNT_SUSPENDED", message: "This account is suspended" };
+
+/// Of these pairs, those whose person may not hear the conversation any more.
+pub async fn list_former(
+    conn: &mut PgConnection,
+    pairs: &HashSet<(ConversationId, UserId)>,
+) -> Result<HashSet<(ConversationId, UserId)>> {
+    let (rooms, people): (Vec<_>, Vec<_>) = pairs.iter().map(|(room, person)| (room.0, person.0)).unzip();
+    let former = sqlx::query!(
+        r#"select c.id as "id!: ConversationId", p.person as "person!: UserId"
+             from unnest($1::uuid[], $2::uuid[]) as p (room, person)
+             join conversations c on c.id = p.room
+             join users u on u.id = p.person
+            where case when u.status = 'SUSPENDED'
+                       then not may_act_in_conversation(c.mission_id, c.client_id, c.talent_id, p.person)
+                       else not is_conversation_member(c.mission_id, c.client_id, c.talent_id, p.person) end"#,
+        &rooms,
+        &people,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(former.into_iter().map(|row| (row.id, row.person)).collect())
+}
 
 /// The members, for `mission:joined` and for what is told to all of them.
 pub async fn list_members(conn: &mut PgConnection, conversation: ConversationId) -> Result<Vec<UserId>> {

@@ -136,3 +136,55 @@ async fn head_does_not_upgrade() {
     assert_eq!(request.send().await.unwrap().status(), 405);
     world.end().await;
 }
+
+#[tokio::test]
+async fn the_room_hears_who_types_and_beats_with_its_heads() {
+    let world = World::with_api_settings(&["--live-heartbeat-seconds", "1"]).await;
+    let mut world = world;
+    world.start_worker();
+    let replica = world.start_api(&["--live-heartbeat-seconds", "1"]).await;
+    let (client, nurse, mission) = assigned(&world).await;
+    let (mut here, mut there) = (client.socket().await, nurse.at(&replica).socket().await);
+    let joined = here.join(&mission, None).await;
+    there.join(&mission, None).await;
+    let id = &joined["conversationId"];
+    here.emit("chat:typing", json!({ "conversationId": id })).await;
+    assert_eq!(there.next("chat:typing").await, json!({ "conversationId": id, "userId": client.id }));
+    let outsider = world.client("roses").await;
+    let mut outside = outsider.socket().await;
+    outside.emit("chat:typing", json!({ "conversationId": id })).await;
+    assert_eq!(outside.next("error").await["code"], "NOT_A_MEMBER");
+
+    here.say(&mission, "Bonjour").await;
+    loop {
+        let beat = there.next("heartbeat").await;
+        if beat["heads"][id.as_str().unwrap()].as_i64() == Some(joined["seq"].as_i64().unwrap() + 1) {
+            assert!(beat["eventSeq"].as_i64().unwrap() > 0);
+            break;
+        }
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn who_withdraws_hears_the_room_no_more() {
+    let world = World::new().await;
+    let (client, nurse, mission) = assigned(&world).await;
+    let (mut here, mut there) = (client.socket().await, nurse.socket().await);
+    let joined = here.join(&mission, None).await;
+    there.join(&mission, None).await;
+    nurse.post(&format!("/api/v1/matching/missions/{mission}/withdraw"), json!({})).await.expect(200);
+    assert_eq!(there.next("mission:left").await["conversationId"], joined["conversationId"]);
+    here.say(&mission, "Entre nous").await;
+    // What comes to the former member after that is not of the room.
+    nurse.act("/api/v1/notifications/mark-all-read").await.expect(200);
+    loop {
+        let frame = there.frame().await;
+        assert_ne!(frame["data"]["content"], "Entre nous");
+        if frame["event"] == "notification:count" && frame["data"]["unread"] == 0 {
+            break;
+        }
+    }
+    world.drain().await;
+    world.end().await;
+}

@@ -9,15 +9,15 @@ pub mod socket;
 mod protocol;
 mod room;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use domain::bus::Signal;
-use domain::ids::{SessionId, UserId};
+use domain::ids::{ConversationId, SessionId, UserId};
 use domain::live::{self, Channel, Delivery};
-use domain::{Db, sessions};
+use domain::{Db, conversations, sessions};
 use redis::aio::ConnectionManager;
 use redis::{FromRedisValue, PushInfo, PushKind, RedisResult};
 use tokio::sync::broadcast::error::RecvError;
@@ -50,6 +50,10 @@ struct Inner {
     /// Something may have been missed: compare now.
     suspicion: Notify,
     redis_is_away: AtomicBool,
+    /// The newest number of each channel that is listened to, as of the last comparison.
+    heads: Mutex<HashMap<Channel, i64>>,
+    /// How often each socket is pinged and told the heads.
+    heartbeat: Duration,
 }
 
 /// One at a time, so that a room that closes cannot take away the subscription of the one that has just replaced it.
@@ -65,6 +69,12 @@ impl std::fmt::Debug for Subscriber {
 #[derive(Debug)]
 struct SignedIn {
     session: SessionId,
+    user: UserId,
+    /// Reads any room without being a member.
+    is_admin: bool,
+    /// Conversations that it hears.
+    rooms: HashSet<ConversationId>,
+    outbox: mpsc::Sender<Arc<str>>,
     /// Then a suspension closes it no second time.
     was_suspended: bool,
     cut: Cut,
@@ -109,7 +119,7 @@ impl Cut {
 }
 
 impl Hub {
-    pub fn start(db: Db, redis_url: &str) -> RedisResult<Self> {
+    pub fn start(db: Db, redis_url: &str, heartbeat: Duration) -> RedisResult<Self> {
         let (subscriber, pushes) = domain::bus::subscriber(redis_url)?;
         let hub = Self(Arc::new(Inner {
             subscriber: Subscriber(tokio::sync::Mutex::new(subscriber)),
@@ -120,6 +130,8 @@ impl Hub {
             stop: CancellationToken::new(),
             suspicion: Notify::new(),
             redis_is_away: AtomicBool::new(false),
+            heads: Mutex::default(),
+            heartbeat,
             db,
         }));
         tokio::spawn(hub.clone().listen_to_redis(pushes));
@@ -186,6 +198,10 @@ impl Hub {
 
     fn rooms(&self) -> MutexGuard<'_, HashMap<Channel, mpsc::Sender<ToRoom>>> {
         self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn heads(&self) -> MutexGuard<'_, HashMap<Channel, i64>> {
+        self.0.heads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn sockets(&self) -> MutexGuard<'_, HashMap<u64, SignedIn>> {
@@ -295,6 +311,7 @@ impl Hub {
             }
             match live::heads(&self.0.db, &channels).await {
                 Ok(heads) => {
+                    *self.heads() = heads.iter().copied().collect();
                     for (channel, head) in heads {
                         let room = self.rooms().get(&channel).cloned();
                         if let Some(room) = room {
@@ -306,6 +323,9 @@ impl Hub {
             }
             if let Err(error) = self.end_sockets_without_session().await {
                 tracing::warn!(%error, "cannot compare sessions");
+            }
+            if let Err(error) = self.show_former_members_out().await {
+                tracing::warn!(%error, "cannot compare members");
             }
         }
     }
@@ -350,6 +370,34 @@ impl Hub {
                 Some(_) | None => {}
             }
         }
+    }
+
+    /// Who withdrew, was removed from a site, or is suspended when the mission is over, hears the room no more.
+    async fn show_former_members_out(&self) -> domain::Result<()> {
+        let present: Vec<(u64, ConversationId, UserId)> = {
+            let sockets = self.sockets();
+            let guests = sockets.iter().filter(|(_, socket)| !socket.is_admin);
+            guests
+                .flat_map(|(id, socket)| socket.rooms.iter().map(|room| (*id, *room, socket.user)))
+                .collect()
+        };
+        if present.is_empty() {
+            return Ok(());
+        }
+        let asked: HashSet<_> = present.iter().map(|(_, room, user)| (*room, *user)).collect();
+        let former = conversations::list_former(&mut *self.0.db.conn().await?, &asked).await?;
+        for (connection, room, _) in
+            present.into_iter().filter(|(_, room, user)| former.contains(&(*room, *user)))
+        {
+            self.leave(Channel::Conversation(room), connection).await;
+            if let Some(socket) = self.sockets().get_mut(&connection) {
+                socket.rooms.remove(&room);
+                let left = live::frame(&protocol::Left { conversation_id: room });
+                // A full outbox is cut by the next delivery.
+                let _ = socket.outbox.try_send(left.into());
+            }
+        }
+        Ok(())
     }
 
     async fn end_sockets_without_session(&self) -> domain::Result<()> {

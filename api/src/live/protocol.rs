@@ -1,6 +1,8 @@
 //! The socket's frames, as they are read and written.
 
 use domain::conversations::Address;
+use std::collections::BTreeMap;
+
 use domain::ids::{ConversationId, MessageId, MissionId, UserId};
 use domain::live::Event;
 use serde::{Deserialize, Serialize};
@@ -30,6 +32,7 @@ pub(super) enum Request {
     Leave(Address),
     Send(Send),
     Read { conversation: ConversationId, seq: i64 },
+    Typing(ConversationId),
 }
 
 #[derive(Debug, Deserialize)]
@@ -85,6 +88,12 @@ struct Read {
     seq: i64,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Typed {
+    conversation_id: Uuid,
+}
+
 fn not_negative(after: Option<i64>) -> Result<(), Fault> {
     match after.is_some_and(|after| after < 0) {
         true => Err(Fault::invalid("numbers of messages and events are not negative")),
@@ -130,6 +139,7 @@ impl ClientFrame {
                 not_negative(Some(read.seq))?;
                 Request::Read { conversation: ConversationId(read.conversation_id), seq: read.seq }
             }
+            "chat:typing" => Request::Typing(ConversationId(data::<Typed>(&self.data)?.conversation_id)),
             _ => {
                 return Err(Fault {
                     code: "UNKNOWN_EVENT".into(),
@@ -152,6 +162,41 @@ pub(super) struct Ready {
 
 impl Event for Ready {
     const NAME: &'static str = "ready";
+}
+
+/// `heartbeat`: the newest number of each joined room and of the feed.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Heartbeat {
+    pub(super) heads: BTreeMap<ConversationId, i64>,
+    pub(super) event_seq: i64,
+}
+
+impl Event for Heartbeat {
+    const NAME: &'static str = "heartbeat";
+}
+
+/// `chat:typing`: to the others in the room; not stored.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Typing {
+    pub(super) conversation_id: ConversationId,
+    pub(super) user_id: UserId,
+}
+
+impl Event for Typing {
+    const NAME: &'static str = "chat:typing";
+}
+
+/// `mission:left`: the socket's user is a member no more, and hears the room no more.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Left {
+    pub(super) conversation_id: ConversationId,
+}
+
+impl Event for Left {
+    const NAME: &'static str = "mission:left";
 }
 
 /// `mission:joined`: the room's messages follow.

@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use domain::conversations::{self, Address};
-use domain::live::{self, Channel};
+use domain::ids::ConversationId;
+use domain::live::{self, Channel, Delivery};
 use domain::messages::NewMessage;
 use domain::sessions::Viewer;
 use domain::users::Status;
@@ -20,7 +21,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_util::sync::CancellationToken;
 
-use super::protocol::{self, ClientFrame, Fault, Joined, Ready, Request, Stored};
+use super::protocol::{self, ClientFrame, Fault, Heartbeat, Joined, Ready, Request, Stored, Typing};
 use super::{Close, Cut, Hub, Member, SESSION_ENDED, SignedIn, TOO_SLOW, TRY_AGAIN};
 use crate::App;
 use crate::error::ApiError;
@@ -32,7 +33,8 @@ const LARGEST_FRAME: usize = 16 * 1024;
 /// Frames waiting for a socket beyond which it counts as too slow; holds a whole refill.
 const OUTBOX: usize = 1024;
 const SIGN_IN: Duration = Duration::from_secs(5);
-const PING: Duration = Duration::from_secs(25);
+/// `chat:typing` more often than this is not passed on.
+const TYPING: Duration = Duration::from_secs(1);
 /// Silence, pongs included, after which the peer is gone.
 const SILENCE: Duration = Duration::from_secs(60);
 /// A write that takes longer has no reader.
@@ -91,6 +93,8 @@ struct Socket {
     /// Where this socket is a member, by the address it joined with.
     rooms: HashMap<Option<Address>, Channel>,
     faults: u32,
+    /// When this socket last passed a `chat:typing` on.
+    typed: Option<Instant>,
 }
 
 type Served<T> = Result<T, Close>;
@@ -109,6 +113,7 @@ impl Socket {
             claims: None,
             rooms: HashMap::new(),
             faults: 0,
+            typed: None,
             app,
             incoming,
             outbox,
@@ -141,31 +146,54 @@ impl Socket {
             Some(Err(_)) => return Err(Close(UNAUTHENTICATED, "token not valid")),
             None => {}
         }
-        let mut ping = tokio::time::interval_at(Instant::now() + PING, PING);
+        let beat = self.app.hub.0.heartbeat;
+        let mut beats = tokio::time::interval_at(Instant::now() + beat, beat);
         let mut heard = Instant::now();
         let sign_in_by = Instant::now() + SIGN_IN;
+        // Made once and not at each turn: a busy room turns this loop thousands of times a second.
+        let deadline = sleep_until(self.deadline(sign_in_by));
+        let cut = self.member.cut.clone();
+        let (stopped, cut) = (stop.cancelled(), cut.happened());
+        tokio::pin!(deadline, stopped, cut);
         loop {
-            let deadline = self.deadline(sign_in_by);
             tokio::select! {
                 frame = self.incoming.next() => {
                     heard = Instant::now();
                     self.take(frame).await?;
+                    deadline.as_mut().reset(self.deadline(sign_in_by));
                 }
                 Some(frame) = self.outbox.recv() => self.forward(frame).await?,
-                _ = ping.tick() => {
+                _ = beats.tick() => {
                     if heard.elapsed() > SILENCE {
                         return Err(Close(AWAY, "silent"));
                     }
                     self.out.write(Message::Ping(Vec::new())).await?;
+                    if self.claims.is_some() {
+                        self.out.write(Message::Text(self.heartbeat())).await?;
+                    }
                 }
-                () = sleep_until(deadline) => match self.claims {
+                () = &mut deadline => match self.claims {
                     None => return Err(Close(UNAUTHENTICATED, "not signed in within 5 s")),
                     Some(_) => return Err(Close(UNAUTHENTICATED, "token expired")),
                 },
-                reason = self.member.cut.happened() => return Err(reason),
-                () = stop.cancelled() => return Err(Close(RESTART, "restarting")),
+                reason = &mut cut => return Err(reason),
+                () = &mut stopped => return Err(Close(RESTART, "restarting")),
             }
         }
+    }
+
+    /// The newest numbers of what this socket listens to, so that a client sees by itself what it has missed.
+    fn heartbeat(&self) -> String {
+        let heads = self.app.hub.heads();
+        let mut beat = Heartbeat::default();
+        for channel in self.rooms.values() {
+            match (channel, heads.get(channel)) {
+                (Channel::Conversation(id), Some(head)) => drop(beat.heads.insert(*id, *head)),
+                (Channel::User(_), Some(head)) => beat.event_seq = *head,
+                (_, None) => {}
+            }
+        }
+        live::frame(&beat)
     }
 
     /// When the present sign-in (or the wait for one) ends.
@@ -181,12 +209,16 @@ impl Socket {
 
     /// Writes a frame and whatever else waits, with one flush.
     async fn forward(&mut self, first: Arc<str>) -> Served<()> {
-        self.out.feed(Message::Text(first.to_string())).await?;
-        for _ in 0..64 {
-            let Ok(next) = self.outbox.try_recv() else { break };
-            self.out.feed(Message::Text(next.to_string())).await?;
-        }
-        self.out.flush().await
+        let Self { out, outbox, .. } = self;
+        let written = async {
+            out.sink.feed(Message::Text(first.to_string())).await?;
+            for _ in 0..64 {
+                let Ok(next) = outbox.try_recv() else { break };
+                out.sink.feed(Message::Text(next.to_string())).await?;
+            }
+            out.sink.flush().await
+        };
+        in_time(written, &out.cut).await
     }
 
     async fn take(&mut self, frame: Option<std::io::Result<Message>>) -> Served<()> {
@@ -246,11 +278,16 @@ impl Socket {
         self.claims = Some(claims);
         let hub = self.app.hub.clone();
         let connection = self.member.connection;
+        let rooms = hub.sockets().remove(&connection).map(|before| before.rooms).unwrap_or_default();
         hub.sockets().insert(
             connection,
             SignedIn {
                 session: viewer.session,
+                user: viewer.user,
+                is_admin: viewer.is_admin(),
                 was_suspended: viewer.status == Status::Suspended,
+                rooms,
+                outbox: self.member.outbox.clone(),
                 cut: self.member.cut.clone(),
             },
         );
@@ -286,11 +323,26 @@ impl Socket {
             Request::Auth(_) | Request::Send(_) => Ok(None),
             Request::Join { room, after } => self.join_room(viewer, room, after).await,
             Request::Leave(room) => self.leave_room(room, id).await,
+            Request::Typing(conversation) => self.typing(viewer, conversation).await,
             Request::Read { conversation, seq } => {
                 crate::conversations::read(&self.app, viewer, conversation, seq).await?;
                 Ok(Some(protocol::ack(id, serde_json::json!({}))))
             }
         }
+    }
+
+    /// Not stored, and not answered.
+    async fn typing(&mut self, viewer: Viewer, id: ConversationId) -> Result<Option<String>, Fault> {
+        if self.typed.is_some_and(|at| at.elapsed() < TYPING) {
+            return Ok(None);
+        }
+        let room = Address::Conversation(id);
+        conversations::get_to_act(&mut *self.app.db.conn().await?, room, viewer).await?;
+        self.typed = Some(Instant::now());
+        let typing = Typing { conversation_id: id, user_id: viewer.user };
+        let delivery = Delivery { seq: None, except: vec![viewer.user], frame: live::frame(&typing) };
+        live::ring(self.app.db.bus(), Channel::Conversation(id), &delivery);
+        Ok(None)
     }
 
     async fn join_room(
@@ -313,6 +365,9 @@ impl Socket {
             })
         });
         let hub = self.app.hub.clone();
+        if let Some(socket) = hub.sockets().get_mut(&self.member.connection) {
+            socket.rooms.insert(conversation.id);
+        }
         self.join(&hub, Some(room), Channel::Conversation(conversation.id), after, greeting).await;
         Ok(None)
     }
@@ -320,6 +375,11 @@ impl Socket {
     /// Asks for no membership: also who has just lost it may leave.
     async fn leave_room(&mut self, room: Address, id: Option<&str>) -> Result<Option<String>, Fault> {
         if let Some(channel) = self.rooms.remove(&Some(room)) {
+            if let (Channel::Conversation(id), Some(socket)) =
+                (channel, self.app.hub.sockets().get_mut(&self.member.connection))
+            {
+                socket.rooms.remove(&id);
+            }
             self.app.hub.leave(channel, self.member.connection).await;
         }
         Ok(Some(protocol::ack(id, serde_json::json!({}))))
@@ -358,17 +418,7 @@ struct Out {
 
 impl Out {
     async fn write(&mut self, message: Message) -> Served<()> {
-        self.feed(message).await?;
-        self.flush().await
-    }
-
-    async fn feed(&mut self, message: Message) -> Served<()> {
-        let fed = self.sink.feed(message);
-        in_time(fed, &self.cut).await
-    }
-
-    async fn flush(&mut self) -> Served<()> {
-        in_time(self.sink.flush(), &self.cut).await
+        in_time(self.sink.send(message), &self.cut).await
     }
 }
 
