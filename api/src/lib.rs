@@ -92,6 +92,7 @@ pub fn routes(app: App) -> impl poem::IntoEndpoint {
     let document = openapi::Document::build();
     let operations = Arc::new(operations::Operations::of(&document));
     let api = Route::new()
+        .at("/api/v1/ws", get(live::socket::upgrade).head(live::socket::no_head))
         .at("/api/v1/ws", get(live::socket::upgrade).head(make_sync(no_head)))
         .at("/", get(health::ok))
         .at("/health/live", get(health::live))

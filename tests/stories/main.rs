@@ -9,6 +9,7 @@ mod applications;
 mod auth;
 mod availability;
 mod chat;
+mod conversations;
 mod edge;
 mod eligibility;
 mod engine;
