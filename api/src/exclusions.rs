@@ -96,7 +96,7 @@ impl ExclusionsApi {
     ///
     /// From all missions of the client and, for owners and managers, of their establishments. Invitations that wait for an answer
     /// expire; an assignment stays. The talent is not told.
-    #[oai(path = "/:talent_id", method = "put", operation_id = "excludeTalent")]
+    #[oai(path = "/:talentId", method = "put", operation_id = "excludeTalent")]
     async fn exclude_talent(
         &self,
         app: Data<&App>,
@@ -115,7 +115,7 @@ impl ExclusionsApi {
     /// Take a talent off the list
     ///
     /// Harmless when the talent is not on it. From the next matching on, the talent may be found again.
-    #[oai(path = "/:talent_id", method = "delete", operation_id = "readmitTalent")]
+    #[oai(path = "/:talentId", method = "delete", operation_id = "readmitTalent")]
     async fn readmit_talent(
         &self,
         app: Data<&App>,

@@ -19,7 +19,7 @@ MEANS = {
     "/conversations/{id}": "conversations",
     "/establishments/{id}": "establishments",
     "/members/{user_id}": "members",
-    "/me/exclusions/{talent_id}": "talents",
+    "/me/exclusions/{talentId}": "talents",
     "/talents/{id}": "talents",
     "/notifications/{id}": "notifications",
     "/admin/jobs/{id}": "jobs",

@@ -166,7 +166,9 @@ pub fn illustrate(document: &mut Value) {
         if let Some(first) = schema["enum"].get(0).cloned() {
             schema["example"] = first;
         }
-        for (name, property) in schema["properties"].as_object_mut().into_iter().flatten() {
+        for (name, property) in
+            schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten()
+        {
             // Beside a reference nothing may stand; what it means has an example itself.
             if property.get("$ref").is_none() {
                 property["example"] = table.value(property, owner, name);
@@ -175,7 +177,7 @@ pub fn illustrate(document: &mut Value) {
     }
     for operation in super::operations_mut(document) {
         let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
-        for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+        for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
             if parameter.get("example").is_none() {
                 let name = parameter["name"].as_str().unwrap_or_default().to_owned();
                 parameter["example"] = table.value(&parameter["schema"], &id, &name);

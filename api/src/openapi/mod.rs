@@ -238,7 +238,9 @@ fn bound_integers(document: &mut Value) {
     for schema in
         document["components"]["schemas"].as_object_mut().into_iter().flat_map(|all| all.values_mut())
     {
-        for (name, property) in schema["properties"].as_object_mut().into_iter().flatten() {
+        for (name, property) in
+            schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten()
+        {
             if property["type"] != "integer" {
                 continue;
             }
@@ -352,6 +354,11 @@ mod tests {
                 assert!(!unbounded(schema), "{} {name} has no bound", operation["operationId"]);
             }
         }
+    }
+
+    #[test]
+    fn nothing_in_the_document_is_null() {
+        assert!(!Document::build().json.contains(": null"));
     }
 
     #[test]
