@@ -133,10 +133,11 @@ async fn the_platforms_own_schedule_tidies_up() {
         .execute(&world.pool)
         .await
         .unwrap();
+    let lines = i64::try_from(jobs::schedule::SCHEDULE.len()).unwrap();
     let stop = CancellationToken::new();
     let config = world.worker_config(&["--worker-cron", "true"]);
     let worker = tokio::spawn(workers::run(config, world.clock.clone(), stop.clone()));
-    while world.count("select count(*) from jobs where kind = 'purge' and state = 'done'").await < 3 {
+    while world.count("select count(*) from jobs where kind = 'purge' and state = 'done'").await < lines {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     stop.cancel();
@@ -191,7 +192,10 @@ async fn operators_see_pause_cancel_and_discard() {
     assert_eq!(cancelled["state"], "CANCELLED");
     admin.act(&format!("{path}/cancel")).await.expect_error(409, "JOB_NOT_CANCELLABLE");
     admin.act(&format!("{path}/discard")).await.expect_error(409, "JOB_NOT_DEAD");
-    sqlx::query("update jobs set state = 'dead' where kind = 'match-mission'").execute(&world.pool).await.unwrap();
+    sqlx::query("update jobs set state = 'dead' where kind = 'match-mission'")
+        .execute(&world.pool)
+        .await
+        .unwrap();
     assert_eq!(admin.act(&format!("{path}/discard")).await.expect(200)["state"], "CANCELLED");
     assert_eq!(admin.act("/api/v1/admin/queues/critical/resume").await.expect(200)["paused"], false);
     admin.act("/api/v1/admin/queues/nothing/resume").await.expect(404);
