@@ -11,6 +11,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::bus::{Bus, Signal};
 use crate::error::Result;
 use crate::ids::{ConversationId, InvitationId, MessageId, MissionId, NotificationId, UserId};
 use crate::matching::MatchedTalent;
@@ -89,10 +90,38 @@ fn raw_frame(event: &str, data: impl Serialize) -> String {
     serde_json::to_string(&Frame { event, data }).expect("an event encodes")
 }
 
+/// A delivery as it travels, with the process that sent it.
+#[derive(Serialize, Deserialize)]
+struct Travelling<D> {
+    origin: Uuid,
+    delivery: D,
+}
+
+impl Delivery {
+    /// The signal that carries it on a bus.
+    fn signal(&self, bus: &Bus, channel: Channel) -> Signal {
+        let travelling = Travelling { origin: bus.origin, delivery: self };
+        #[expect(clippy::expect_used, reason = "a delivery is strings and numbers, which always encode")]
+        let payload = serde_json::to_string(&travelling).expect("a delivery encodes");
+        Signal { channel: channel.to_string(), payload }
+    }
+
+    /// Reads a signal; `None` for one of this process that comes back from Redis.
+    pub fn read(payload: &str, from_redis: bool, bus: &Bus) -> serde_json::Result<Option<Self>> {
+        let travelling: Travelling<Self> = serde_json::from_str(payload)?;
+        Ok(Some(travelling.delivery).filter(|_| !(from_redis && travelling.origin == bus.origin)))
+    }
+}
+
 /// Announces a frame on a channel once the transaction is committed.
 pub fn announce(tx: &mut Tx, channel: Channel, delivery: &Delivery) {
-    #[expect(clippy::expect_used, reason = "a delivery is strings and numbers, which always encode")]
-    tx.announce(channel.to_string(), serde_json::to_string(delivery).expect("a delivery encodes"));
+    let Signal { channel, payload } = delivery.signal(tx.bus(), channel);
+    tx.announce(channel, payload);
+}
+
+/// Announces a frame at once: what it is about is committed, or not stored at all.
+pub fn ring(bus: &Bus, channel: Channel, delivery: &Delivery) {
+    bus.send(delivery.signal(bus, channel));
 }
 
 /// `mission:matched`: the stored answer of the matching, to the client and into the mission's room.
@@ -147,6 +176,19 @@ pub struct NotificationCreated {
 
 impl Event for NotificationCreated {
     const NAME: &'static str = "notification";
+}
+
+/// `chat:read`: a member has read up to a number. Whoever sends has read what came before.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChatRead {
+    pub conversation_id: ConversationId,
+    pub user_id: UserId,
+    pub seq: i64,
+}
+
+impl Event for ChatRead {
+    const NAME: &'static str = "chat:read";
 }
 
 /// `chat:message`: a message of a conversation, TEXT or SYSTEM.
@@ -218,62 +260,68 @@ impl Telling {
 ///
 /// It holds the feeds' row locks until the commit, taken in the order of the users' ids: call it last.
 pub async fn tell(tx: &mut Tx, now: OffsetDateTime, tellings: Vec<Telling>) -> Result<()> {
-    type Events = Vec<(&'static str, serde_json::Value)>;
+    type Events = Vec<(&'static str, Option<serde_json::Value>)>;
     let mut feeds: BTreeMap<UserId, (Events, i32)> = BTreeMap::new();
     for telling in tellings {
         let (events, unread) = feeds.entry(telling.user).or_default();
-        events.extend(telling.event);
+        events.extend(telling.event.map(|(name, data)| (name, Some(data))));
         *unread += telling.unread;
     }
+    for (events, _) in feeds.values_mut().filter(|(_, unread)| *unread != 0) {
+        // Its data is the sum, which only the statement knows.
+        events.push((NotificationCount::NAME, None));
+    }
     let users: Vec<Uuid> = feeds.keys().map(|user| user.0).collect();
-    let counts: Vec<i64> =
-        feeds.values().map(|(events, unread)| events.len() as i64 + i64::from(*unread != 0)).collect();
+    let counts: Vec<i64> = feeds.values().map(|(events, _)| events.len() as i64).collect();
     let unread: Vec<i32> = feeds.values().map(|(_, unread)| *unread).collect();
+    let (mut readers, mut behind, mut names, mut datas) = (vec![], vec![], vec![], vec![]);
+    for (user, (events, _)) in &feeds {
+        for ((name, data), place) in events.iter().zip((0..events.len() as i64).rev()) {
+            readers.push(user.0);
+            behind.push(place);
+            names.push((*name).to_owned());
+            datas.push(data.clone());
+        }
+    }
     // Only who has been notified can have read, so an insert never starts below zero.
     let heads = sqlx::query!(
-        r#"insert into feeds as f (user_id, head, unread)
-           select user_id, head, greatest(unread, 0) from unnest($1::uuid[], $2::bigint[], $3::int4[]) as new (user_id, head, unread)
-           on conflict (user_id) do update
-              set head = f.head + excluded.head,
-                  unread = f.unread + (select unread from unnest($1::uuid[], $3::int4[]) as new (user_id, unread)
-                                        where new.user_id = f.user_id)
-           returning user_id as "user_id: UserId", head, unread"#,
+        r#"with told as (
+               select * from unnest($1::uuid[], $2::bigint[], $3::int4[]) as t (user_id, events, unread)
+           ), heads as (
+               insert into feeds as f (user_id, head, unread)
+               select user_id, events, greatest(unread, 0) from told
+               on conflict (user_id) do update
+                  set head = f.head + excluded.head,
+                      unread = f.unread + (select told.unread from told where told.user_id = f.user_id)
+               returning user_id, head, unread
+           ), stored as (
+               insert into feed_events (user_id, event_seq, event, data, created_at)
+               select user_id, head - behind, event, coalesce(data, jsonb_build_object('unread', unread)), $8
+                 from unnest($4::uuid[], $5::bigint[], $6::text[], $7::jsonb[]) as new (user_id, behind, event, data)
+                 join heads using (user_id)
+           )
+           select user_id as "user_id: UserId", head, unread from heads"#,
         &users,
         &counts,
         &unread,
+        &readers,
+        &behind,
+        &names,
+        &datas as &[Option<serde_json::Value>],
+        now,
     )
     .fetch_all(&mut **tx)
     .await?;
 
-    let (mut users, mut seqs, mut names, mut datas) = (vec![], vec![], vec![], vec![]);
     for row in heads {
-        let (mut events, unread) = feeds.remove(&row.user_id).unwrap_or_default();
-        if unread != 0 {
-            events
-                .push((NotificationCount::NAME, serde_json::json!(NotificationCount { unread: row.unread })));
-        }
+        let (events, _) = feeds.remove(&row.user_id).unwrap_or_default();
         let first = row.head - events.len() as i64 + 1;
         for (seq, (event, data)) in (first..).zip(events) {
+            let data = data.unwrap_or_else(|| serde_json::json!(NotificationCount { unread: row.unread }));
             let event = FeedEvent { seq, event: event.to_owned(), data };
             announce(tx, Channel::User(row.user_id), &event.delivery());
-            users.push(row.user_id.0);
-            seqs.push(seq);
-            names.push(event.event);
-            datas.push(event.data);
         }
     }
-    sqlx::query!(
-        "insert into feed_events (user_id, event_seq, event, data, created_at)
-         select user_id, seq, event, data, $5
-           from unnest($1::uuid[], $2::bigint[], $3::text[], $4::jsonb[]) as new (user_id, seq, event, data)",
-        &users,
-        &seqs,
-        &names,
-        &datas,
-        now,
-    )
-    .execute(&mut **tx)
-    .await?;
     Ok(())
 }
 

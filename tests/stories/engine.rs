@@ -322,9 +322,9 @@ async fn keys_keep_jobs_single() {
     assert_eq!(bench.world.count("select count(*) from jobs").await, 3);
     let setback =
         ledger::Setback { error: "failed".into(), costs_attempt: true, delay: time::Duration::ZERO };
-    for fence in &fences {
-        ledger::postpone(&mut *bench.conn().await, *fence, &setback).await.unwrap();
-    }
+    let verdicts: Vec<_> =
+        fences.iter().map(|fence| (*fence, ledger::Verdict::Postpone(setback.clone()))).collect();
+    assert!(ledger::settle(&mut *bench.conn().await, &verdicts).await.unwrap().is_empty());
     let superseded =
         "select count(*) from jobs where state = 'cancelled' and causes::text like '%superseded%'";
     assert_eq!(bench.world.count(superseded).await, 1);
@@ -404,7 +404,8 @@ async fn a_dead_workers_job_runs_again_counted_and_fenced() {
     assert!(job.causes[0]["error"].as_str().unwrap().contains("mortal"), "{}", job.causes);
     // The dead one wakes up: nothing that it writes counts.
     assert!(!ledger::finish(&mut *bench.conn().await, fence).await.unwrap());
-    ledger::abandon(&mut *bench.conn().await, fence, JobState::Dead, "late").await.unwrap();
+    let late = (fence, ledger::Verdict::Abandon(JobState::Dead, "late".into()));
+    assert!(ledger::settle(&mut *bench.conn().await, &[late]).await.unwrap().is_empty());
     assert_eq!(bench.job().await.state, JobState::Done);
     bench.assert_effects(1).await;
     bench.end().await;

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use crate::error::Result;
 use crate::ids::UserId;
 use crate::missions::Mission;
-use crate::specialties;
+use crate::{geo, specialties};
 
 /// A talent found by the six steps.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,26 +39,46 @@ pub enum Whom {
     Invited,
 }
 
+/// Talents asked beyond the limit before everybody in the circle is: some of the best are taken or away.
+const SPARE: i64 = 13;
+
 /// The first `limit` talents by the six steps; empty when the mission has no coordinates.
 ///
 /// The cheap tests and the order run on the search table's index alone; uncommon specialties are looked up only where a
-/// mission asks for some. What has to be asked of one talent at a time (taken, excluded, away, at the limit of working time) is asked after the
-/// sort, and only until enough have passed.
+/// mission asks for some. What has to be asked of one talent at a time (taken, excluded, away, at the limit of working time)
+/// is asked after the sort: of the best few, which spares sorting a city, and of all only where those were not enough.
 pub async fn rank(conn: &mut PgConnection, mission: &Mission, whom: Whom, limit: i64) -> Result<Vec<Match>> {
+    let best = ask(&mut *conn, mission, whom, limit, Some(limit.saturating_add(SPARE))).await?;
+    if (best.len() as i64) < limit { ask(conn, mission, whom, limit, None).await } else { Ok(best) }
+}
+
+/// Asks the first `pool` of the order, or all.
+async fn ask(
+    conn: &mut PgConnection,
+    mission: &Mission,
+    whom: Whom,
+    limit: i64,
+    pool: Option<i64>,
+) -> Result<Vec<Match>> {
     let Some(point) = mission.point() else { return Ok(Vec::new()) };
-    let bounds = point.bounds(f64::from(mission.radius_km));
+    let radius = f64::from(mission.radius_km);
+    let bounds = point.bounds(radius);
     let (bits, others) = specialties::encode(&mission.specialties);
+    // The haversine of the distance grows with it: it filters and sorts, and only the answer pays for the root and the arc.
+    let farthest = (radius / (2.0 * geo::EARTH_RADIUS_KM)).sin().powi(2);
     let matches = sqlx::query_as!(
         Match,
-        r#"select talent_id as "talent_id: _", distance_km as "distance_km!", matched as "matched!", average_rating, total_missions,
-                  compliant, can_do_night_shift, has_driver_license
-             from (select talent_id, average_rating, total_missions, compliant, can_do_night_shift, has_driver_license, distance_km,
+        r#"select talent_id as "talent_id: _", 12742.0 * asin(sqrt(least(1.0, far))) as "distance_km!", matched as "matched!",
+                  average_rating, total_missions, compliant, can_do_night_shift, has_driver_license
+             from (select talent_id, average_rating, total_missions, compliant, can_do_night_shift, has_driver_license, far,
                           bit_count((specialties & $9)::bit(64))::int4
                               + case when cardinality($10::text[]) = 0 then 0
                                      else (select count(*)::int4 from profiles p, unnest(p.specialties) as own (tag)
                                             where p.user_id = talent_id and own.tag = any ($10)) end as matched
                      from (select talent_id, specialties, average_rating, total_missions, compliant, can_do_night_shift, has_driver_license,
-                                  haversine_km($2, $3, latitude, longitude) as distance_km
+                                  sin((radians(latitude) - $2) / 2) * sin((radians(latitude) - $2) / 2)
+                                      + cos($2) * cos(radians(latitude))
+                                        * sin((radians(longitude) - $3) / 2) * sin((radians(longitude) - $3) / 2) as far
                              from talent_search
                             where profession_id = $1
                               and latitude between $5 and $6 and longitude between $7 and $8
@@ -66,9 +86,9 @@ pub async fn rank(conn: &mut PgConnection, mission: &Mission, whom: Whom, limit:
                               and marketplace_visible -- members of the client's pools will come in here besides
                               and talent_id <> $14
                            offset 0) as boxed -- keeps the planner from computing the distance twice
-                    where distance_km <= $4
-                    order by matched desc, average_rating desc, distance_km, total_missions desc, talent_id
-                   offset 0) as ranked -- and from asking for assignments before the sort
+                    where far <= $4
+                    order by matched desc, average_rating desc, far, total_missions desc, talent_id
+                    limit $22) as ranked -- and from asking for assignments before the sort
             where not exists (select from assignments a
                                where a.talent_id = ranked.talent_id and a.status in ('ASSIGNED', 'IN_PROGRESS')
                                  and a.period && tstzrange($15, $16))
@@ -79,12 +99,12 @@ pub async fn rank(conn: &mut PgConnection, mission: &Mission, whom: Whom, limit:
               and not is_excluded(ranked.talent_id, $14, $20)
               and is_available(ranked.talent_id, $15, $16)
               and working_time_breach(ranked.talent_id, $15, $16) is null
-            order by matched desc, average_rating desc, distance_km, total_missions desc, talent_id
+            order by matched desc, average_rating desc, far, total_missions desc, talent_id
             limit $17"#,
         mission.profession_id,
-        point.latitude,
-        point.longitude,
-        f64::from(mission.radius_km),
+        point.latitude.to_radians(),
+        point.longitude.to_radians(),
+        farthest,
         bounds.south,
         bounds.north,
         bounds.west,
@@ -102,6 +122,7 @@ pub async fn rank(conn: &mut PgConnection, mission: &Mission, whom: Whom, limit:
         mission.id.0,
         mission.establishment_id.map(|site| site.0),
         whom == Whom::Invited,
+        pool,
     )
     .fetch_all(conn)
     .await?;

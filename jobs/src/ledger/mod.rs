@@ -27,8 +27,8 @@ pub use dispatch::{Limit, Ticket, choose, mark_pushed, overdue};
 pub use enqueue::{DOORBELL, NewJob, enqueue};
 pub use prune::prune;
 pub use run::{
-    Claimed, Covered, Fence, Setback, Swept, abandon, beat, claim, finish, finish_many, give_back, held,
-    is_done, postpone, register, retire, sweep,
+    Claimed, Covered, Fence, Setback, Swept, Verdict, beat, claim, finish, finish_many, give_back, held,
+    is_done, register, retire, settle, sweep,
 };
 
 /// Name of a queue.

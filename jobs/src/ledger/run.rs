@@ -174,49 +174,68 @@ pub struct Setback {
     pub delay: Duration,
 }
 
-/// Back to waiting, for later. A debounced job that meets a newer one of its key ends as superseded.
-pub async fn postpone(conn: &mut PgConnection, fence: Fence, setback: &Setback) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "update jobs j
-            set state = case when is_superseded(j) then 'cancelled' else 'waiting' end::job_state,
-                finished_at = case when is_superseded(j) then clock_timestamp() end,
-                run_at = clock_timestamp() + make_interval(secs => $3),
-                causes = causes || jsonb_build_object('at', clock_timestamp(), 'attempt', attempt,
-                                                      'error', case when is_superseded(j) then 'superseded; ' else '' end || $4::text),
-                attempt = attempt - case when $5 then 0 else 1 end,
-                token = null, worker = null
-          where id = $1 and token = $2 and state = 'running'",
-        fence.id.0,
-        fence.token,
-        setback.delay.as_seconds_f64(),
-        setback.error,
-        setback.costs_attempt,
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
+/// What is written for a run that did not end in success.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// Back to waiting, for later. A debounced job that meets a newer one of its key ends as superseded.
+    Postpone(Setback),
+    /// The end of it, with its cause: dead, until an admin decides, or cancelled, when the handler found that the work is not
+    /// wanted any more.
+    Abandon(JobState, String),
 }
 
-/// Ends a run for good: dead, which stays with its causes until an admin decides, or cancelled, when the handler found that
-/// the work is not wanted any more.
-pub async fn abandon(
+/// Writes verdicts, all in one statement. Returns the tokens of those whose rows are locked at the moment and still ours: one
+/// of them must not hold up the others.
+pub async fn settle(
     conn: &mut PgConnection,
-    fence: Fence,
-    state: JobState,
-    cause: &str,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "update jobs set state = $3, finished_at = clock_timestamp(),
-                causes = causes || jsonb_build_object('at', clock_timestamp(), 'attempt', attempt, 'error', $4::text)
-          where id = $1 and token = $2 and state = 'running'",
-        fence.id.0,
-        fence.token,
-        state as JobState,
-        cause,
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
+    verdicts: &[(Fence, Verdict)],
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    let fences: Vec<_> = verdicts.iter().map(|(fence, _)| *fence).collect();
+    let (ids, tokens) = columns(&fences);
+    let (mut ends, mut errors, mut counts, mut delays) = (vec![], vec![], vec![], vec![]);
+    for (_, verdict) in verdicts {
+        let (end, error, counted, delay) = match verdict {
+            Verdict::Postpone(setback) => {
+                (None, &setback.error, setback.costs_attempt, setback.delay.as_seconds_f64())
+            }
+            Verdict::Abandon(state, cause) => (Some(*state), cause, true, 0.0),
+        };
+        ends.push(end);
+        errors.push(error.clone());
+        counts.push(counted);
+        delays.push(delay);
+    }
+    let locked = sqlx::query_scalar!(
+        r#"with told as (
+               select * from unnest($1::uuid[], $2::uuid[], $3::job_state[], $4::text[], $5::bool[], $6::float8[])
+                          as told (id, token, ends, error, counted, delay)
+           ), held as (
+               select j.token from jobs j join told on told.id = j.id and told.token = j.token where j.state = 'running'
+           ), free as (
+               select told.* from jobs j join told on told.id = j.id and told.token = j.token where j.state = 'running'
+                  for update of j skip locked
+           ), written as (
+               update jobs j
+                  set state = case when free.ends is not null then free.ends when is_superseded(j) then 'cancelled' else 'waiting' end,
+                      finished_at = case when free.ends is not null or is_superseded(j) then clock_timestamp() end,
+                      run_at = case when free.ends is null then clock_timestamp() + make_interval(secs => free.delay) else run_at end,
+                      causes = causes || jsonb_build_object('at', clock_timestamp(), 'attempt', attempt, 'error',
+                          case when free.ends is null and is_superseded(j) then 'superseded; ' else '' end || free.error),
+                      attempt = attempt - case when free.counted then 0 else 1 end,
+                      token = case when free.ends is not null then j.token end,
+                      worker = case when free.ends is not null then worker end
+                 from free where j.id = free.id
+               returning free.token
+           )
+           select token as "token!" from held except select token from written"#,
+        &ids,
+        &tokens,
+        &ends as &[Option<JobState>],
+        &errors,
+        &counts,
+        &delays,
+    );
+    locked.fetch_all(conn).await
 }
 
 /// Jobs that were claimed but not run to an end: due again at once, and the start does not count.

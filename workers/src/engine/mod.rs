@@ -62,6 +62,7 @@ struct Shared<C> {
     running: Running,
     returns: lane::Returns,
     completions: outcome::Completions,
+    verdicts: outcome::Verdicts,
     stop: CancellationToken,
     /// What still runs when the time to drain is over is dropped.
     abort: CancellationToken,
@@ -82,6 +83,9 @@ pub async fn run<C: Clone + Send + Sync + 'static>(
     let background = TaskTracker::new();
     let (returns, returned) = tokio::sync::mpsc::unbounded_channel();
     let (completions, completed) = tokio::sync::mpsc::unbounded_channel();
+    let (verdicts, told) = tokio::sync::mpsc::unbounded_channel();
+    // Outcomes have connections of their own: handlers that wait for theirs must not keep others from ending.
+    let outcomes = Db::connect(&config.database_url, 2, config.db.bus().clone()).map_err(io::Error::other)?;
     let shared = Arc::new(Shared {
         db: config.db,
         quick,
@@ -92,6 +96,7 @@ pub async fn run<C: Clone + Send + Sync + 'static>(
         running: Running::default(),
         returns,
         completions,
+        verdicts,
         stop: stop.clone(),
         abort: CancellationToken::new(),
     });
@@ -99,7 +104,8 @@ pub async fn run<C: Clone + Send + Sync + 'static>(
     let lease = tokio::spawn(lease::hold(lease_pool.clone(), shared.clone(), name.clone()));
     let last_words = TaskTracker::new();
     last_words.spawn(lane::give_back(shared.quick.clone(), returned));
-    last_words.spawn(outcome::complete(shared.db.clone(), completed));
+    last_words.spawn(outcome::complete(outcomes.clone(), completed, shared.abort.clone()));
+    last_words.spawn(outcome::settle(outcomes, told, shared.abort.clone()));
     for queue in queues {
         background.spawn(relay::serve(shared.clone(), queue));
     }

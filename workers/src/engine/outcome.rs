@@ -9,7 +9,7 @@ use apalis_core::task::data::Data;
 use domain::{Db, trace};
 use futures_util::FutureExt;
 use jobs::Policy;
-use jobs::ledger::{self, Fence, JobState, Setback};
+use jobs::ledger::{self, Fence, JobState, Setback, Verdict};
 use rand::RngExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -123,7 +123,7 @@ pub(super) async fn execute<C: Clone + Send + Sync + 'static>(mut held: Held, sh
             Ok(Err(panic)) => Err(JobError::Retry(format!("panic: {}", panic_message(&*panic)))),
             Err(_) => Err(JobError::Retry(format!("timed out after {:?}", policy.timeout))),
         };
-        record(&shared, policy, fence, attempt, result).await;
+        record(&shared, policy, fence, attempt, result);
     };
     tokio::select! {
         () = run.instrument(span) => held.settle(),
@@ -159,8 +159,8 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
         .unwrap_or("unknown")
 }
 
-/// Writes a run's outcome, as often as it takes: as long as this process beats, nobody else would.
-async fn record<C>(shared: &Shared<C>, policy: Policy, fence: Fence, attempt: i32, result: JobResult) {
+/// Says how a run ended to those who write it, so that no run waits for a connection with nothing left to do.
+fn record<C>(shared: &Shared<C>, policy: Policy, fence: Fence, attempt: i32, result: JobResult) {
     let setback = |error, costs_attempt, delay| Setback { error, costs_attempt, delay };
     let exhausted = attempt >= policy.attempts;
     let verdict = match result {
@@ -174,7 +174,7 @@ async fn record<C>(shared: &Shared<C>, policy: Policy, fence: Fence, attempt: i3
         }
         Err(JobError::GiveUp(error)) => Verdict::Abandon(JobState::Dead, error),
         Err(JobError::Cancel(reason)) => Verdict::Abandon(JobState::Cancelled, reason),
-        Err(JobError::Outage(error)) => Verdict::Postpone(setback(error, false, backoff(1))),
+        Err(JobError::Outage(error)) => Verdict::Postpone(setback(error, false, jitter(OUTAGE))),
         Err(JobError::Retry(error) | JobError::RetryIn(_, error)) if exhausted => {
             Verdict::Abandon(JobState::Dead, error)
         }
@@ -183,70 +183,112 @@ async fn record<C>(shared: &Shared<C>, policy: Policy, fence: Fence, attempt: i3
             Verdict::Postpone(setback(error, true, delay.try_into().unwrap_or(time::Duration::HOUR)))
         }
     };
-    verdict.log();
-    count(policy, verdict.name());
-    loop {
-        match verdict.write(shared, fence).await {
-            Ok(()) => return,
-            Err(error) => tracing::warn!(%error, "the ledger is away; the outcome waits"),
+    match &verdict {
+        Verdict::Postpone(setback) => {
+            tracing::warn!(error = setback.error, delay = %setback.delay, "job postponed");
+            count(policy, if setback.costs_attempt { "retried" } else { "outage" });
         }
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        Verdict::Abandon(JobState::Dead, cause) => {
+            tracing::error!(cause, "job dead");
+            count(policy, "dead");
+        }
+        Verdict::Abandon(_, cause) => {
+            tracing::info!(cause, "job cancelled");
+            count(policy, "cancelled");
+        }
     }
+    let _ = shared.verdicts.send((fence, verdict));
 }
 
-enum Verdict {
-    Postpone(Setback),
-    Abandon(JobState, String),
-}
+/// As long as a handler waits for a connection: what was sent away in one moment comes back over as much time.
+const OUTAGE: u64 = 3000;
 
-impl Verdict {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Postpone(setback) if setback.costs_attempt => "retried",
-            Self::Postpone(_) => "outage",
-            Self::Abandon(JobState::Dead, _) => "dead",
-            Self::Abandon(..) => "cancelled",
-        }
-    }
-
-    fn log(&self) {
-        match self {
-            Self::Postpone(setback) => {
-                tracing::warn!(error = setback.error, delay = %setback.delay, "job postponed")
-            }
-            Self::Abandon(JobState::Dead, cause) => tracing::error!(cause, "job dead"),
-            Self::Abandon(_, cause) => tracing::info!(cause, "job cancelled"),
-        }
-    }
-
-    async fn write<C>(&self, shared: &Shared<C>, fence: Fence) -> Result<(), sqlx::Error> {
-        // Durable, unlike claims: an outcome that was told must not be forgotten.
-        let mut conn = shared.db.conn().await?;
-        match self {
-            Self::Postpone(setback) => ledger::postpone(&mut conn, fence, setback).await,
-            Self::Abandon(state, cause) => ledger::abandon(&mut conn, fence, *state, cause).await,
-        }
-    }
+fn jitter(most_ms: u64) -> time::Duration {
+    time::Duration::milliseconds(rand::rng().random_range(0..=most_ms) as i64)
 }
 
 /// 1 s × 2ⁿ up to an hour, with full jitter: a random share of it, so that failures of one moment do not return as one.
 fn backoff(attempt: i32) -> time::Duration {
     const CAP: u64 = 3_600_000;
     let ceiling = 1000_u64.checked_shl(attempt.clamp(1, 30) as u32 - 1).map_or(CAP, |ms| ms.min(CAP));
-    time::Duration::milliseconds(rand::rng().random_range(0..=ceiling) as i64)
+    jitter(ceiling)
 }
 
 pub(super) type Completions = mpsc::UnboundedSender<Fence>;
+pub(super) type Verdicts = mpsc::UnboundedSender<(Fence, Verdict)>;
+
+/// Most outcomes in one statement.
+const BATCH: usize = 500;
+/// A stopping process does not wait for a ledger that stays away: what it leaves running is swept.
+const LAST_TRIES: usize = 3;
+
+/// Waits out an outage of the ledger; false once it has lasted too long for a process that is stopping.
+async fn again(
+    error: sqlx::Error,
+    waiting: usize,
+    last_tries: &mut usize,
+    abort: &CancellationToken,
+) -> bool {
+    if abort.is_cancelled() {
+        *last_tries += 1;
+    }
+    let patient = *last_tries < LAST_TRIES;
+    tracing::warn!(%error, waiting, patient, "the ledger is away; outcomes wait");
+    if patient {
+        tokio::time::sleep(Duration::from_millis(250) + jitter(500).unsigned_abs()).await;
+    }
+    patient
+}
 
 /// Completes jobs without effects in the database, many in one statement. Durable: behind some of them a mail has been sent.
-pub(super) async fn complete(db: Db, mut completed: mpsc::UnboundedReceiver<Fence>) {
-    let mut batch = Vec::new();
-    while completed.recv_many(&mut batch, 500).await > 0 {
+pub(super) async fn complete(
+    db: Db,
+    mut completed: mpsc::UnboundedReceiver<Fence>,
+    abort: CancellationToken,
+) {
+    let (mut batch, mut last_tries) = (Vec::new(), 0);
+    while completed.recv_many(&mut batch, BATCH).await > 0 {
         while let Err(error) = async { ledger::finish_many(&mut *db.conn().await?, &batch).await }.await {
-            tracing::warn!(%error, "the ledger is away; completions wait");
-            tokio::time::sleep(Duration::from_millis(500)).await;
+            if !again(error, batch.len(), &mut last_tries, &abort).await {
+                return;
+            }
         }
         batch.clear();
+    }
+}
+
+/// Writes what became of all other runs, many in one statement and as often as it takes: as long as this process beats,
+/// nobody else would. Durable, unlike claims: an outcome that was told must not be forgotten.
+pub(super) async fn settle(
+    db: Db,
+    mut verdicts: mpsc::UnboundedReceiver<(Fence, Verdict)>,
+    abort: CancellationToken,
+) {
+    let (mut batch, mut last_tries) = (Vec::new(), 0);
+    loop {
+        if batch.is_empty() {
+            if verdicts.recv_many(&mut batch, BATCH).await == 0 {
+                return;
+            }
+        } else {
+            while batch.len() < BATCH
+                && let Ok(one_more) = verdicts.try_recv()
+            {
+                batch.push(one_more);
+            }
+        }
+        match async { ledger::settle(&mut *db.conn().await?, &batch).await }.await {
+            Ok(locked) if locked.is_empty() => batch.clear(),
+            Ok(locked) => {
+                batch.retain(|(fence, _)| locked.contains(&fence.token));
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Err(error) => {
+                if !again(error, batch.len(), &mut last_tries, &abort).await {
+                    return;
+                }
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::ids::UserId;
 use domain::users::Role;
 
-use crate::report::{Table, percentiles, rate, thousands};
+use crate::report::{Table, percentile, percentiles, rate, thousands};
 use crate::rooms::{Room, speak};
 use crate::servers::Place;
 use crate::{Bench, Outcome, platform};
@@ -25,7 +25,9 @@ pub async fn measure(bench: &Bench, place: &Place) -> Outcome<Table> {
     let (colleague, other) = platform::person(&db, &base, "colleague", Role::Client).await?;
     join_site(place, owner, colleague).await?;
     let long = Duration::from_secs(seconds as u64);
-    for (rooms, size, per_second) in [(1, bench.size(200, 50), 20.0), (bench.size(100, 20), 2, 2.0)] {
+    for (rooms, size, per_second, target) in
+        [(1, bench.size(200, 50), 20.0, 5.0), (bench.size(100, 20), 2, 2.0, 90.0)]
+    {
         let mut room = Vec::new();
         for _ in 0..rooms {
             room.push(Room::open(&client, &other, size).await?);
@@ -40,6 +42,8 @@ pub async fn measure(bench: &Bench, place: &Place) -> Outcome<Table> {
             rate(times.len(), usage.took, "deliveries"),
             percentiles(&mut times, &[50, 99])
         );
+        let thousand = times.len() as f64 / 1000.0;
+        table.at_most(format!("chat {name}, CPU per 1,000 deliveries"), usage.ms(thousand), target, "ms");
         table.row(format!("{name}, full speed"), value, usage.per(times.len() as f64 / 1000.0, "1,000"));
 
         let usage = bench.meter.start();
@@ -50,6 +54,8 @@ pub async fn measure(bench: &Bench, place: &Place) -> Outcome<Table> {
             rate(times.len(), usage.took, "deliveries"),
             percentiles(&mut times, &[50, 99])
         );
+        table.at_most(format!("chat {name}, paced, p50"), percentile(&times, 50), 2.0, "ms");
+        table.at_most(format!("chat {name}, paced, p99"), percentile(&times, 99), 10.0, "ms");
         let messages = thousands((f64::from(rooms as u32) * per_second) as usize);
         table.row(
             format!("{name}, {messages} messages/s"),

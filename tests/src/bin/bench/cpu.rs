@@ -90,10 +90,15 @@ impl Meter {
 }
 
 impl Usage {
+    /// Milliseconds of the platform and its servers per unit.
+    pub fn ms(&self, count: f64) -> f64 {
+        self.parts.values().sum::<f64>() * 1000.0 / count
+    }
+
     /// Milliseconds per unit: the sum, its parts, and beside it what the load generator took.
     pub fn per(&self, count: f64, unit: &str) -> String {
         let ms = |seconds: f64| seconds * 1000.0 / count;
-        let sum = ms(self.parts.values().sum());
+        let sum = self.ms(count);
         let digits = if sum < 10.0 { 3 } else { 1 };
         let parts: Vec<_> = self
             .parts

@@ -6,12 +6,13 @@ use std::time::Duration;
 use jobs::Job;
 
 use crate::probes::{self, DoNothing, InsertRow, Starts};
-use crate::report::{Table, rate, thousands};
+use crate::report::{Table, per_second, rate, thousands};
 use crate::servers::Place;
 use crate::{Bench, Outcome};
 
 /// The default of a worker, and more than a claim takes at once.
 const SLOTS: usize = 32;
+const NO_OP: &str = "no-op";
 const MANY_SLOTS: usize = 200;
 
 pub async fn measure(bench: &Bench, place: &Place) -> Outcome<Table> {
@@ -28,9 +29,9 @@ pub async fn measure(bench: &Bench, place: &Place) -> Outcome<Table> {
     let nothing = |n| DoNothing { n };
     let small = bench.size(10_000, 1000);
     let large = bench.size(100_000, 5000);
-    run(bench, place, &mut table, "no-op", small, SLOTS, nothing).await?;
-    run(bench, place, &mut table, "no-op", large, SLOTS, nothing).await?;
-    run(bench, place, &mut table, "no-op", large, MANY_SLOTS, nothing).await?;
+    run(bench, place, &mut table, NO_OP, small, SLOTS, nothing).await?;
+    run(bench, place, &mut table, NO_OP, large, SLOTS, nothing).await?;
+    run(bench, place, &mut table, NO_OP, large, MANY_SLOTS, nothing).await?;
     run(bench, place, &mut table, "one row each", bench.size(20_000, 1000), SLOTS, |n| InsertRow { n })
         .await?;
     Ok(table)
@@ -64,6 +65,11 @@ async fn run<J: Job>(
         again => format!(", {again} started twice"),
     };
     let label = format!("{what}, backlog {}, {slots} slots{again}", thousands(backlog));
+    if what == NO_OP && (backlog > 10_000 || bench.quick) {
+        let figure = format!("drain, {what}, {slots} slots");
+        table.at_least(figure.clone(), per_second(backlog, usage.took), 10_000, "/s");
+        table.at_most(figure + ", CPU per job", usage.ms(backlog as f64), 0.12, "ms");
+    }
     table.row(label, rate(backlog, usage.took, "jobs"), usage.per(backlog as f64, "job"));
     Ok(())
 }

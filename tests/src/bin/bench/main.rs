@@ -4,10 +4,12 @@
 //! apart; PostgreSQL and Redis are real servers, with databases and prefixes made for each figure and dropped after it.
 
 mod accept;
+mod backlog;
 mod chat;
 mod cpu;
 mod drain;
 mod enqueue;
+mod footprint;
 mod http;
 mod machine;
 mod matching;
@@ -20,15 +22,16 @@ mod report;
 mod requests;
 mod rooms;
 mod servers;
+mod spawned;
 mod start;
 mod talents;
 mod top3;
 
 use std::time::{Duration, Instant};
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use cpu::Meter;
-use report::Table;
+use report::{Mark, Table, print_marks};
 use servers::{Place, Servers};
 
 /// For one figure; many times what it takes.
@@ -39,18 +42,30 @@ type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 /// Measures the platform against the servers of DATABASE_URL and REDIS_URL, in databases `bench_*` of its own.
 #[derive(Debug, Parser)]
 struct Args {
+    #[command(subcommand)]
+    role: Option<Role>,
     /// Measures these figures alone (comma-separated).
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Figure>,
     /// Small sizes: shows that everything works, in seconds.
     #[arg(long)]
     quick: bool,
+    /// Takes `backlog` to a million jobs among ten million finished ones; it needs minutes and 10 GiB of disk.
+    #[arg(long)]
+    full: bool,
     /// Talents of the figure `top3`.
     #[arg(long, default_value_t = 1_000_000)]
     talents: usize,
     /// Slots per queue of the worker that drains `missions`; few of them tell what each statement costs alone.
     #[arg(long, default_value_t = 32)]
     slots: usize,
+}
+
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// A worker that runs probe jobs (the harness starts it).
+    #[command(hide = true)]
+    Probe { prefix: String, slots: usize },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -64,6 +79,8 @@ enum Figure {
     Requests,
     Chat,
     Accept,
+    Footprint,
+    Backlog,
 }
 
 /// What every figure is given.
@@ -72,6 +89,7 @@ struct Bench {
     servers: Servers,
     meter: Meter,
     quick: bool,
+    full: bool,
     talents: usize,
     slots: usize,
 }
@@ -93,6 +111,8 @@ impl Bench {
             Figure::Requests => requests::measure(self, place).await,
             Figure::Chat => chat::measure(self, place).await,
             Figure::Accept => accept::measure(self, place).await,
+            Figure::Footprint => footprint::measure(self, place).await,
+            Figure::Backlog => backlog::measure(self, place).await,
         }
     }
 }
@@ -100,10 +120,22 @@ impl Bench {
 #[tokio::main]
 async fn main() -> Outcome {
     let args = Args::parse();
+    if let Some(Role::Probe { prefix, slots }) = args.role {
+        return backlog::probe(&prefix, slots).await;
+    }
     let began = Instant::now();
     let servers = Servers::find().await?;
     let meter = Meter::find(&servers).await?;
-    let bench = Bench { servers, meter, quick: args.quick, talents: args.talents, slots: args.slots };
+    let bench = Bench {
+        servers,
+        meter,
+        quick: args.quick,
+        full: args.full,
+        talents: args.talents,
+        slots: args.slots,
+    };
+    let patience = if args.full { PATIENCE * 6 } else { PATIENCE };
+    let mut marks: Vec<Mark> = Vec::new();
     println!("{}", machine::header(&bench.servers).await?);
     for figure in Figure::value_variants() {
         if !args.only.is_empty() && !args.only.contains(figure) {
@@ -111,10 +143,13 @@ async fn main() -> Outcome {
         }
         let name = figure.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
         let place = bench.servers.place(&name).await?;
-        let measured = tokio::time::timeout(PATIENCE, bench.measure(*figure, &place)).await;
+        let measured = tokio::time::timeout(patience, bench.measure(*figure, &place)).await;
         bench.servers.remove(place).await?;
-        measured.map_err(|_| format!("{name} does not end"))??.print();
+        let table = measured.map_err(|_| format!("{name} does not end"))??;
+        table.print();
+        marks.extend(table.marks());
     }
+    print_marks(&marks);
     println!("\nall of it: {:.0} s; {}", began.elapsed().as_secs_f64(), machine::load());
     Ok(())
 }

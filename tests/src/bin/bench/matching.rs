@@ -6,7 +6,7 @@ use domain::users::Role;
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 
-use crate::report::{Table, percentiles, thousands};
+use crate::report::{Table, percentile, percentiles, thousands};
 use crate::servers::Place;
 use crate::talents::{self, WORDS};
 use crate::{Bench, Outcome, platform};
@@ -47,6 +47,8 @@ pub async fn measure(bench: &Bench, place: &Place) -> Outcome<Table> {
     drop(socket);
     worker.end().await?;
     api.end().await?;
+    matched.sort_unstable();
+    table.at_most("posted to matched, p50", percentile(&matched, 50), 20.0, "ms");
     table.row("POST answered", percentiles(&mut answered, &[50, 99]), "");
     table.row("matched on the socket", percentiles(&mut matched, &[50, 99]), "");
     table.row("talents invited", thousands(invited), "");

@@ -50,6 +50,7 @@ pub async fn measure(bench: &Bench, place: &Place) -> Outcome<Table> {
     let usage = usage();
     worker.end().await?;
     let invited: i64 = sqlx::query_scalar("select count(*) from invitations").fetch_one(&place.pool).await?;
+    table.at_most("drained mission, CPU", usage.ms(count as f64), 1.5, "ms");
     let label = format!(
         "{} invitations, each with feed, notification, mail job",
         thousands(usize::try_from(invited)?)

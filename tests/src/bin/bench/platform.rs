@@ -15,7 +15,7 @@ use crate::Outcome;
 use crate::process::Serving;
 use crate::servers::Place;
 
-const SECRET: &str = "bench-bench-bench-bench-bench-bench";
+pub const SECRET: &str = "bench-bench-bench-bench-bench-bench";
 
 /// One API without rate limits; returns its base URL as well.
 pub async fn api(place: &Place) -> Outcome<(Serving, String)> {

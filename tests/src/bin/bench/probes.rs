@@ -52,7 +52,7 @@ impl Starts {
     }
 }
 
-async fn do_nothing(_: DoNothing, run: Run<Starts>) -> JobResult {
+pub async fn do_nothing(_: DoNothing, run: Run<Starts>) -> JobResult {
     run.app.note();
     run.done_without_effects()
 }

@@ -31,7 +31,9 @@ pub async fn measure(bench: &Bench, place: &Place) -> Outcome<Table> {
         reads.push(request(&client, "GET", "/api/v1/auth/me", None));
         posts.push(request(&client, "POST", "/api/v1/matching/missions", Some(&matching::mission(n)?)));
     }
-    for (label, requests, status) in [("GET auth/me", reads, 200), ("POST mission", posts, 201)] {
+    for (label, requests, status, target) in
+        [("GET auth/me", reads, 200, 0.15), ("POST mission", posts, 201, 0.30)]
+    {
         load(&base, &requests, status, Duration::from_millis(500)).await?;
         let usage = bench.meter.start();
         let mut times = load(&base, &requests, status, Duration::from_secs(seconds as u64)).await?;
@@ -39,6 +41,7 @@ pub async fn measure(bench: &Bench, place: &Place) -> Outcome<Table> {
         let count = times.len();
         let value =
             format!("{}  {}", rate(count, usage.took, "requests"), percentiles(&mut times, &[50, 99]));
+        table.at_most(format!("{label}, CPU"), usage.ms(count as f64), target, "ms");
         table.row(label, value, usage.per(count as f64, "request"));
     }
     api.end().await?;

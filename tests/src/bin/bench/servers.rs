@@ -80,6 +80,10 @@ impl Servers {
         Ok(place)
     }
 
+    pub async fn redis_memory(&self) -> Outcome<u64> {
+        Ok(self.redis_info("memory", "used_memory").await?.parse()?)
+    }
+
     pub async fn remove(&self, place: Place) -> Outcome {
         place.pool.close().await;
         self.execute(format!("drop database {} with (force)", place.name)).await?;

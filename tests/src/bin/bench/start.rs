@@ -7,7 +7,7 @@ use rand::RngExt;
 use tokio::sync::mpsc;
 
 use crate::probes::{self, DoNothing, Starts};
-use crate::report::{Table, percentiles};
+use crate::report::{Table, percentile, percentiles};
 use crate::servers::Place;
 use crate::{Bench, Outcome};
 
@@ -38,6 +38,9 @@ pub async fn measure(bench: &Bench, place: &Place) -> Outcome<Table> {
         }
     }
     worker.end().await?;
+    from_begin.sort_unstable();
+    table.at_most("enqueue to start, p50", percentile(&from_begin, 50), 5.0, "ms");
+    table.at_most("enqueue to start, p99", percentile(&from_begin, 99), 25.0, "ms");
     table.row("from the begin of the transaction", percentiles(&mut from_begin, &[50, 90, 99]), "");
     table.row("from its commit", percentiles(&mut from_commit, &[50, 90, 99]), "");
     Ok(table)

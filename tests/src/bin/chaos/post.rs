@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::history::{Post, Promise};
 use crate::socket::{Ear, Wish};
-use crate::world::{PROFESSIONS, Person, World, pause};
+use crate::world::{OVERLOADED, PROFESSIONS, Person, World, pause};
 
 /// Every so many missions has its poster and a colleague in its room.
 const WATCHED: usize = 10;
@@ -51,19 +51,26 @@ impl Poster {
         }
     }
 
-    /// Asks until it knows. Without `Idempotency-Key` a request of unknown outcome is left behind, and another made.
+    /// Asks until it knows, each time with the same key. Who is sent away by backpressure comes back with another mission,
+    /// unless an earlier try may have been taken. Where the API knows no `Idempotency-Key` a request of unknown outcome is
+    /// left behind.
     async fn post(&self, n: usize) -> Option<Uuid> {
         for again in 0.. {
             let title = format!("chaos {n}.{again}");
             let key = Uuid::new_v4().to_string();
             let body = mission(n, &title);
+            let mut in_doubt = false;
             let outcome = loop {
                 let answer =
                     self.world.post(self.person, "/api/v1/matching/missions", Some(&key), Some(&body)).await;
                 match answer {
                     Promise::Kept(view) => break Promise::Kept(view["id"].as_str()?.parse().ok()?),
                     Promise::Refused(0) => pause(100, 500).await,
-                    Promise::Unknown if self.world.replays.load(Ordering::Relaxed) => pause(100, 500).await,
+                    Promise::Refused(OVERLOADED) if in_doubt => pause(500, 1500).await,
+                    Promise::Unknown if self.world.replays.load(Ordering::Relaxed) => {
+                        in_doubt = true;
+                        pause(100, 500).await;
+                    }
                     Promise::Refused(status) => break Promise::Refused(status),
                     Promise::Unknown => break Promise::Unknown,
                 }
@@ -71,6 +78,7 @@ impl Poster {
             self.note(title, outcome);
             match outcome {
                 Promise::Kept(id) => return Some(id),
+                Promise::Refused(OVERLOADED) => pause(500, 1500).await,
                 Promise::Refused(_) => return None,
                 Promise::Unknown => pause(100, 500).await,
             }

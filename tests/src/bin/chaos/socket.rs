@@ -213,8 +213,9 @@ impl User {
         tokio::spawn(async move {
             let phase = world.book.write().phase;
             let path = format!("/api/v1/invitations/{invitation}/accept");
+            let key = Uuid::new_v4().to_string();
             let outcome = loop {
-                match world.post(person, &path, None, None).await {
+                match world.post(person, &path, Some(&key), None).await {
                     Promise::Kept(_) => break Promise::Kept(()),
                     // Not taken by anybody: a replica that is down.
                     Promise::Refused(0) | Promise::Unknown if !world.is_over() => pause(200, 800).await,

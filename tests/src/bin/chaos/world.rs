@@ -21,6 +21,9 @@ pub const SECRET: &str = "chaos-chaos-chaos-chaos-chaos-chaos";
 /// Professions of the talents and of the missions.
 pub const PROFESSIONS: [(i16, &str); 4] = [(1, "ide"), (2, "as"), (4, "kine"), (9, "es")];
 
+/// The answer of backpressure.
+pub const OVERLOADED: u16 = 503;
+
 #[derive(Clone, Copy, Debug)]
 pub struct Person {
     pub id: Uuid,
@@ -93,6 +96,8 @@ impl World {
         match response.json().await {
             Ok(body) if status.is_success() => Promise::Kept(body),
             Ok(_) if status.is_client_error() => Promise::Refused(status.as_u16()),
+            // Sent away at the door, by backpressure: nothing was begun.
+            Ok(body) if body["code"] == "QUEUE_OVERLOADED" => Promise::Refused(OVERLOADED),
             _ => Promise::Unknown,
         }
     }
