@@ -2,6 +2,7 @@
 
 use domain::establishments::{self, Establishment, EstablishmentPatch};
 use domain::users;
+use jobs::{AddressOf, effects};
 use poem::web::Data;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
@@ -161,7 +162,11 @@ impl EstablishmentsApi {
             billing_address: change.billing_address.map(Into::into),
             billing_email: change.billing_email.map(Into::into),
         };
+        let names_address_alone = patch.names_address_alone();
         establishments::update(&mut tx, site, caller.0.user, patch).await?;
+        if names_address_alone {
+            effects::address_named(&mut tx, AddressOf::Establishment(site)).await?;
+        }
         let site = establishments::find_own(&mut tx, caller.0.user).await?;
         tx.commit().await?;
         site.map(|site| Json(site.into())).ok_or(ApiError::NotFound { what: "establishment" })

@@ -3,7 +3,7 @@
 use domain::ids::UserId;
 use domain::professions;
 use domain::profiles::{self, Diploma, Profile, ProfilePatch};
-use jobs::effects;
+use jobs::{AddressOf, effects};
 use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
@@ -231,9 +231,13 @@ impl ProfilesApi {
             is_marketplace_visible: change.is_marketplace_visible,
         };
         let concerns_matching = patch.concerns_matching();
+        let names_address_alone = patch.names_address_alone();
         let profile = profiles::update(&mut tx, caller.0.user, patch).await?;
         if concerns_matching {
             effects::talent_changed(&mut tx, caller.0.user, app.clock.now()).await?;
+        }
+        if names_address_alone {
+            effects::address_named(&mut tx, AddressOf::Profile(caller.0.user)).await?;
         }
         tx.commit().await?;
         Ok(Json(profile.into()))

@@ -28,8 +28,6 @@ pub const VERIFY_LIFETIME: Duration = Duration::days(3);
 pub const RESET_LIFETIME: Duration = Duration::hours(1);
 /// Expired tokens are kept this long, so that their bearers still read "expired" rather than "unknown".
 const KEPT: Duration = Duration::days(30);
-/// Rows that one statement of a purge deletes: it must not hold locks for long.
-pub(crate) const PURGED_AT_ONCE: i64 = 1_000;
 
 const INVALID: Error =
     Error::Unusable { code: "TOKEN_INVALID", message: "This link is not valid, or was used" };
@@ -179,22 +177,13 @@ pub async fn count_since(
     Ok(count.fetch_one(conn).await?)
 }
 
-/// Deletes tokens that expired long ago; returns how many. On a bare connection each batch commits by itself.
-pub async fn purge(conn: &mut PgConnection, now: OffsetDateTime) -> Result<u64> {
-    let mut purged = 0;
-    loop {
-        let batch = sqlx::query!(
-            "delete from auth_tokens where hash in
-                (select hash from auth_tokens where expires_at < $1 order by expires_at limit $2 for update skip locked)",
-            now - KEPT,
-            PURGED_AT_ONCE,
-        )
-        .execute(&mut *conn)
-        .await?
-        .rows_affected();
-        purged += batch;
-        if batch < PURGED_AT_ONCE as u64 {
-            return Ok(purged);
-        }
-    }
+/// Deletes tokens that expired long ago, at most `limit`; returns how many.
+pub async fn purge(conn: &mut PgConnection, now: OffsetDateTime, limit: i64) -> Result<u64> {
+    let purged = sqlx::query!(
+        "delete from auth_tokens where hash in
+            (select hash from auth_tokens where expires_at < $1 order by expires_at limit $2 for update skip locked)",
+        now - KEPT,
+        limit,
+    );
+    Ok(purged.execute(conn).await?.rows_affected())
 }

@@ -5,8 +5,9 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use crate::error::{Error, OnConstraint, Result};
-use crate::geo;
+use crate::geo::{self, Point};
 use crate::ids::{EstablishmentId, UserId};
+use crate::places::Address;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -66,6 +67,14 @@ pub struct EstablishmentPatch {
     pub billing_name: Option<String>,
     pub billing_address: Option<String>,
     pub billing_email: Option<String>,
+}
+
+impl EstablishmentPatch {
+    /// Whether an address is named, and not where it is.
+    pub fn names_address_alone(&self) -> bool {
+        self.latitude.is_none()
+            && (self.address.is_some() || self.city.is_some() || self.postal_code.is_some())
+    }
 }
 
 /// A new site with its first OWNER.
@@ -137,7 +146,11 @@ pub async fn update(
              address = coalesce($9, address), city = coalesce($10, city), postal_code = coalesce($11, postal_code),
              latitude = coalesce($12, latitude), longitude = coalesce($13, longitude),
              billing_name = coalesce($14, billing_name), billing_address = coalesce($15, billing_address),
-             billing_email = coalesce($16, billing_email)
+             billing_email = coalesce($16, billing_email),
+             location_stale = $12::float8 is null
+                 and (location_stale or (latitude is null and coalesce($9, $10, $11) is not null)
+                      or (coalesce($9, address), coalesce($10, city), coalesce($11, postal_code))
+                             is distinct from (address, city, postal_code))
          where id = $1
            and exists (select from establishment_members
                         where establishment_id = $1 and user_id = $2 and role in ('OWNER', 'MANAGER'))",
@@ -171,6 +184,39 @@ pub async fn update(
         }),
         _ => Ok(()),
     }
+}
+
+/// The address of a site whose coordinates are older than it, or none.
+pub async fn find_unplaced(conn: &mut PgConnection, site: EstablishmentId) -> Result<Option<Address>> {
+    let address = sqlx::query_as!(
+        Address,
+        "select address as street, postal_code, city from establishments where id = $1 and location_stale",
+        site.0,
+    );
+    Ok(address.fetch_optional(conn).await?)
+}
+
+/// Sets where an address was found to be, if it is still the one and nobody has said better.
+pub async fn set_point(
+    conn: &mut PgConnection,
+    site: EstablishmentId,
+    address: &Address,
+    point: Point,
+) -> Result<()> {
+    let point = point.rounded();
+    sqlx::query!(
+        "update establishments set latitude = $5, longitude = $6, location_stale = false
+          where id = $1 and location_stale and (address, postal_code, city) is not distinct from ($2, $3, $4)",
+        site.0,
+        address.street,
+        address.postal_code,
+        address.city,
+        point.latitude,
+        point.longitude,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// A SIRET is 14 digits that satisfy Luhn's sum (INSEE; La Poste's own sites are the documented exception: SIREN 356000000,

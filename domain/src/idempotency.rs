@@ -10,9 +10,6 @@ use crate::ids::UserId;
 /// How long an answer is kept.
 pub const KEPT: Duration = Duration::hours(24);
 
-/// Rows that one purge deletes at most.
-pub const BATCH: i64 = 5_000;
-
 /// A caller's key, for one operation.
 #[derive(Clone, Copy, Debug)]
 pub struct Key<'k> {
@@ -107,13 +104,13 @@ pub async fn store(conn: &mut PgConnection, key: Key<'_>, answer: &Answer) -> Re
     Ok(())
 }
 
-/// Deletes up to [`BATCH`] answers past their time and says how many; fewer than that means that none is left.
-pub async fn purge(conn: &mut PgConnection, now: OffsetDateTime) -> Result<u64> {
+/// Deletes answers past their time, at most `limit`; returns how many.
+pub async fn purge(conn: &mut PgConnection, now: OffsetDateTime, limit: i64) -> Result<u64> {
     let purged = sqlx::query!(
         "delete from idempotency_keys where ctid = any(array(
              select ctid from idempotency_keys where created_at < $1 order by created_at limit $2 for update skip locked))",
         now - KEPT,
-        BATCH,
+        limit,
     )
     .execute(conn)
     .await?;

@@ -31,6 +31,7 @@ pub mod network;
 pub mod notifications;
 pub mod page;
 pub mod paris;
+pub mod places;
 pub mod process;
 pub mod professions;
 pub mod profiles;

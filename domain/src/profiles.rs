@@ -5,7 +5,9 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use crate::error::{Error, OnConstraint, Result};
+use crate::geo::Point;
 use crate::ids::UserId;
+use crate::places::Address;
 use crate::users::ComplianceStatus;
 use crate::{geo, specialties};
 
@@ -82,6 +84,12 @@ impl ProfilePatch {
             || self.can_do_night_shift.is_some()
             || self.is_marketplace_visible.is_some()
     }
+
+    /// Whether an address is named, and not where it is.
+    pub fn names_address_alone(&self) -> bool {
+        self.latitude.is_none()
+            && (self.address.is_some() || self.city.is_some() || self.postal_code.is_some())
+    }
 }
 
 pub async fn insert(
@@ -140,7 +148,11 @@ pub async fn update(conn: &mut PgConnection, user: UserId, patch: ProfilePatch) 
              address = coalesce($11, address), city = coalesce($12, city), postal_code = coalesce($13, postal_code),
              latitude = coalesce($14, latitude), longitude = coalesce($15, longitude), radius_km = coalesce($16, radius_km),
              has_driver_license = coalesce($17, has_driver_license), can_do_night_shift = coalesce($18, can_do_night_shift),
-             is_video_enabled = coalesce($19, is_video_enabled), is_marketplace_visible = coalesce($20, is_marketplace_visible)
+             is_video_enabled = coalesce($19, is_video_enabled), is_marketplace_visible = coalesce($20, is_marketplace_visible),
+             location_stale = $14::float8 is null
+                 and (location_stale or (latitude is null and coalesce($11, $12, $13) is not null)
+                      or (coalesce($11, address), coalesce($12, city), coalesce($13, postal_code))
+                             is distinct from (address, city, postal_code))
          where user_id = $1",
         user.0,
         patch.first_name,
@@ -171,6 +183,43 @@ pub async fn update(conn: &mut PgConnection, user: UserId, patch: ProfilePatch) 
     })?;
     refresh_search(conn, user).await?;
     get(conn, user).await
+}
+
+/// The address of a profile whose coordinates are older than it, or none.
+pub async fn find_unplaced(conn: &mut PgConnection, user: UserId) -> Result<Option<Address>> {
+    let address = sqlx::query_as!(
+        Address,
+        "select address as street, postal_code, city from profiles where user_id = $1 and location_stale",
+        user.0,
+    );
+    Ok(address.fetch_optional(conn).await?)
+}
+
+/// Sets where an address was found to be, if it is still the one and nobody has said better. False: it is not, or somebody has.
+pub async fn set_point(
+    conn: &mut PgConnection,
+    user: UserId,
+    address: &Address,
+    point: Point,
+) -> Result<bool> {
+    let point = point.rounded();
+    let placed = sqlx::query!(
+        "update profiles set latitude = $5, longitude = $6, location_stale = false
+          where user_id = $1 and location_stale and (address, postal_code, city) is not distinct from ($2, $3, $4)",
+        user.0,
+        address.street,
+        address.postal_code,
+        address.city,
+        point.latitude,
+        point.longitude,
+    )
+    .execute(&mut *conn)
+    .await?;
+    if placed.rows_affected() == 0 {
+        return Ok(false);
+    }
+    refresh_search(conn, user).await?;
+    Ok(true)
 }
 
 /// Brings the search table in line with a talent's profile and status. Every transaction that changes either calls it.

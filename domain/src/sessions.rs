@@ -4,7 +4,6 @@
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
-use crate::auth_tokens::PURGED_AT_ONCE;
 use crate::error::{Error, Result};
 use crate::ids::{SessionId, UserId};
 use crate::page::{Cursor, Page};
@@ -269,28 +268,24 @@ pub async fn list_ended_of(conn: &mut PgConnection, user: UserId) -> Result<Vec<
 /// Dead sessions are kept this long: they tell a known device from a new one.
 const KEPT: Duration = Duration::days(90);
 
-/// Deletes sessions that ended long ago and networks not seen for as long; returns how many rows. On a bare connection
-/// each batch commits by itself.
-pub async fn purge(conn: &mut PgConnection, now: OffsetDateTime) -> Result<u64> {
-    let mut purged = 0;
-    loop {
-        let batch = sqlx::query_scalar!(
-            r#"with dead as (delete from sessions where id in
-                        (select id from sessions where expires_at < $1 order by expires_at limit $2 for update skip locked)
-                        returning 1),
-                    unseen as (delete from known_networks where (user_id, network) in
-                        (select user_id, network from known_networks where seen_at < $1 order by seen_at limit $2
-                            for update skip locked)
-                        returning 1)
-               select greatest((select count(*) from dead), (select count(*) from unseen)) as "batch!""#,
-            now - KEPT,
-            PURGED_AT_ONCE,
-        )
-        .fetch_one(&mut *conn)
-        .await?;
-        purged += batch as u64;
-        if batch < PURGED_AT_ONCE {
-            return Ok(purged);
-        }
-    }
+/// Deletes sessions that ended long ago, at most `limit`; returns how many.
+pub async fn purge(conn: &mut PgConnection, now: OffsetDateTime, limit: i64) -> Result<u64> {
+    let purged = sqlx::query!(
+        "delete from sessions where id in
+            (select id from sessions where expires_at < $1 order by expires_at limit $2 for update skip locked)",
+        now - KEPT,
+        limit,
+    );
+    Ok(purged.execute(conn).await?.rows_affected())
+}
+
+/// Deletes networks that nobody was seen in for as long, at most `limit`; returns how many.
+pub async fn purge_networks(conn: &mut PgConnection, now: OffsetDateTime, limit: i64) -> Result<u64> {
+    let purged = sqlx::query!(
+        "delete from known_networks where (user_id, network) in
+            (select user_id, network from known_networks where seen_at < $1 order by seen_at limit $2 for update skip locked)",
+        now - KEPT,
+        limit,
+    );
+    Ok(purged.execute(conn).await?.rows_affected())
 }

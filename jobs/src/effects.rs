@@ -19,8 +19,9 @@ use time::{Duration, OffsetDateTime};
 
 use crate::ledger::{self, NewJob};
 use crate::{
-    AlertOperations, AlertUnfilled, CancelCascade, DispatchWave, EnforceAccount, ExpireMission,
-    ExpireSiteInvitation, Mail, MatchMission, Notify, Occasion, RematchOpen, RequestPasswordReset, SendMail,
+    AddressOf, AlertOperations, AlertUnfilled, CancelCascade, DispatchWave, EnforceAccount, ExpireMission,
+    ExpireSiteInvitation, GeocodeAddress, GeocodeMission, Mail, MatchMission, Notify, Occasion, RematchOpen,
+    RequestPasswordReset, SendMail,
 };
 
 /// A mission was posted: match it, once it is known where it is, and look at it again when time has passed.
@@ -38,10 +39,36 @@ pub async fn posted_all(tx: &mut Tx, posted: &[Posted]) -> Result<()> {
     ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await
 }
 
-/// What finds people for a mission, once it is known where it is.
+/// What finds people for a mission, or first finds out where it is.
 fn search(mission: &Mission, again: bool) -> Option<NewJob> {
-    let pending = mission.matching == MatchingState::Pending;
-    pending.then(|| NewJob::of(&MatchMission { mission_id: mission.id, again }))
+    let mission_id = mission.id;
+    match mission.matching {
+        MatchingState::Pending => Some(NewJob::of(&MatchMission { mission_id, again })),
+        MatchingState::WaitingForLocation => Some(NewJob::of(&GeocodeMission { mission_id })),
+        MatchingState::Matched | MatchingState::None => None,
+    }
+}
+
+/// It was found out where a mission is: the search begins.
+pub async fn located(tx: &mut Tx, mission: &Mission) -> Result<()> {
+    ledger::enqueue(tx, search(mission, mission.matched_at.is_some())).await
+}
+
+/// Nobody knows where a mission is: its client, who can say it, learns of it once per address.
+pub async fn location_unknown(tx: &mut Tx, mission: &Mission, now: OffsetDateTime) -> Result<()> {
+    let notice = NewNotification {
+        user: mission.client_id,
+        kind: NotificationType::LocationUnknown,
+        data: serde_json::json!({ "missionId": mission.id }),
+        cause: format!("location:{}:{}", mission.id, mission.place().fingerprint()),
+    };
+    let told = notifications::insert(tx, &[notice], now).await?;
+    live::tell(tx, now, told).await
+}
+
+/// A talent or a site named an address, and not where it is.
+pub async fn address_named(tx: &mut Tx, of: AddressOf) -> Result<()> {
+    ledger::enqueue(tx, [NewJob::of(&GeocodeAddress { of })]).await
 }
 
 /// What looks at a mission again. Each is unique for its round or start, so that asking for them again is harmless.
@@ -275,8 +302,10 @@ pub async fn notified(tx: &mut Tx, notify: &Notify) -> Result<()> {
         NotificationType::MissionUnfilled | NotificationType::MissionDeadline => {
             Mail::MissionUnfilled { mission_id }
         }
-        // The first's mail names the invitation, and was enqueued with it; the second is not worth one.
-        NotificationType::MissionInvitation | NotificationType::ApplicationWithdrawn => return Ok(()),
+        // The first's mail names the invitation, and was enqueued with it; the others are not worth one.
+        NotificationType::MissionInvitation
+        | NotificationType::ApplicationWithdrawn
+        | NotificationType::LocationUnknown => return Ok(()),
     };
     ledger::enqueue(tx, [NewJob::of(&SendMail { to: notify.user_id, mail })]).await
 }

@@ -10,6 +10,8 @@ pub mod effects;
 pub mod enforce_account;
 pub mod expire_mission;
 pub mod expire_site_invitation;
+pub mod geocode_address;
+pub mod geocode_mission;
 pub mod ledger;
 pub mod match_mission;
 pub mod notify;
@@ -27,6 +29,8 @@ pub use dispatch_wave::DispatchWave;
 pub use enforce_account::EnforceAccount;
 pub use expire_mission::ExpireMission;
 pub use expire_site_invitation::ExpireSiteInvitation;
+pub use geocode_address::{AddressOf, GeocodeAddress};
+pub use geocode_mission::GeocodeMission;
 pub use ledger::{Job, Policy};
 pub use match_mission::MatchMission;
 pub use notify::Notify;
@@ -44,6 +48,8 @@ pub const KINDS: &[Policy] = &[
     EnforceAccount::POLICY,
     ExpireMission::POLICY,
     ExpireSiteInvitation::POLICY,
+    GeocodeAddress::POLICY,
+    GeocodeMission::POLICY,
     MatchMission::POLICY,
     Notify::POLICY,
     Purge::POLICY,

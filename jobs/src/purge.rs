@@ -21,6 +21,16 @@ pub enum Stale {
     Feeds,
     /// Notifications that were read long ago.
     Notifications,
+    /// Answers of the address service that are believed no more.
+    Places,
+    /// Answers to requests with an idempotency key.
+    Answers,
+    /// Links of mails that expired long ago.
+    Links,
+    /// Sessions that ended long ago.
+    Sessions,
+    /// Networks that their users have not been seen in for long.
+    Networks,
 }
 
 impl Job for Purge {

@@ -7,6 +7,11 @@ pub const SCHEDULE: &[Cron] = &[
     line("purge-jobs", Every::Minutes(10), || NewJob::of(&Purge { stale: Stale::Jobs })),
     line("purge-feeds", Every::DayAt(3, 17), || NewJob::of(&Purge { stale: Stale::Feeds })),
     line("purge-notifications", Every::DayAt(3, 41), || NewJob::of(&Purge { stale: Stale::Notifications })),
+    line("purge-answers", Every::Minutes(60), || NewJob::of(&Purge { stale: Stale::Answers })),
+    line("purge-links", Every::DayAt(4, 7), || NewJob::of(&Purge { stale: Stale::Links })),
+    line("purge-sessions", Every::DayAt(4, 23), || NewJob::of(&Purge { stale: Stale::Sessions })),
+    line("purge-networks", Every::DayAt(4, 37), || NewJob::of(&Purge { stale: Stale::Networks })),
+    line("purge-places", Every::DayAt(4, 53), || NewJob::of(&Purge { stale: Stale::Places })),
 ];
 
 const fn line(name: &'static str, every: Every, job: fn() -> NewJob) -> Cron {

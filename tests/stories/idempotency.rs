@@ -125,7 +125,8 @@ async fn answers_are_kept_for_a_day() {
     let client = world.client("lilas").await;
     send(&client, MISSIONS, "k", &mission()).await;
     let mut conn = world.pool.acquire().await.unwrap();
-    let purge = async |conn: &mut _| domain::idempotency::purge(conn, world.clock.now()).await.unwrap();
+    let purge =
+        async |conn: &mut _| domain::idempotency::purge(conn, world.clock.now(), 5_000).await.unwrap();
     world.clock.advance(Duration::hours(23));
     assert_eq!(purge(&mut *conn).await, 0);
     world.clock.advance(Duration::hours(2));

@@ -20,6 +20,8 @@ mod matching;
 mod mission_end;
 mod notifications;
 mod openapi;
+mod places;
+mod purges;
 mod roles;
 mod telemetry;
 mod waves;

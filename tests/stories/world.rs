@@ -127,7 +127,11 @@ impl World {
     /// Starts another worker.
     pub fn start_worker(&mut self) {
         // What comes back by the clock would come between a story and its end.
-        let config = self.worker_config(&["--worker-cron", "false"]);
+        self.start_worker_with(&["--worker-cron", "false"]);
+    }
+
+    pub fn start_worker_with(&mut self, settings: &[&str]) {
+        let config = self.worker_config(settings);
         self.running.push(tokio::spawn(workers::run(config, self.clock.clone(), self.stop.clone())));
     }
 

@@ -37,6 +37,10 @@ pub struct Config {
     /// Operations address that is mailed at once when a CRITICAL mission is posted; nobody when empty.
     #[arg(long, env = "ALERT_EMAIL", default_value = "")]
     pub alert_email: String,
+    /// Address service that speaks the protocol of the Base Adresse Nationale; none when empty, and missions without
+    /// coordinates then wait for somebody to name them.
+    #[arg(long, env = "GEOCODER_URL", default_value = "")]
+    pub geocoder_url: String,
     #[command(flatten)]
     pub mail: MailConfig,
     #[command(flatten)]

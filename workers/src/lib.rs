@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod engine;
+pub mod geocoder;
 pub mod mailer;
 
 mod account_mail;
@@ -12,6 +13,8 @@ mod dispatch_wave;
 mod enforce_account;
 mod expire_mission;
 mod expire_site_invitation;
+mod geocode_address;
+mod geocode_mission;
 mod match_mission;
 mod notify;
 mod purge;
@@ -27,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
 use engine::Handlers;
+use geocoder::{Ban, Budget, Geocoder};
 use jobs::schedule::SCHEDULE;
 use mailer::Mailer;
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -39,6 +43,8 @@ pub struct App {
     pub mailer: Arc<Mailer>,
     /// Who is told of CRITICAL missions.
     pub alert_email: Option<String>,
+    /// Who is asked where an address is; nobody, when none is configured.
+    pub geocoder: Option<Arc<dyn Geocoder>>,
 }
 
 /// Every kind of job and who runs it.
@@ -51,6 +57,8 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(enforce_account::run)
         .on(expire_mission::run)
         .on(expire_site_invitation::run)
+        .on(geocode_address::run)
+        .on(geocode_mission::run)
         .on(match_mission::run)
         .on(notify::run)
         .on(purge::run)
@@ -68,11 +76,12 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> io::R
         PrometheusBuilder::new().with_http_listener(address).install().map_err(io::Error::other)?;
     }
     let redis = domain::bus::connect(&config.redis_url).map_err(io::Error::other)?;
-    let bus = domain::Bus::new(redis, &config.redis_prefix);
+    let bus = domain::Bus::new(redis.clone(), &config.redis_prefix);
+    let geocoder = geocoder(&config.geocoder_url, Budget::new(redis, bus.name("geocoder")))?;
     let db = Db::connect(&config.database_url, config.database_connections, bus).map_err(io::Error::other)?;
     let mailer = Arc::new(Mailer::new(&config.mail)?);
     let alert_email = Some(config.alert_email.clone()).filter(|address| !address.is_empty());
-    let app = App { db: db.clone(), clock: clock.clone(), mailer, alert_email };
+    let app = App { db: db.clone(), clock: clock.clone(), mailer, alert_email, geocoder };
     let engine = engine::Config {
         slots: config.slots(),
         database_url: config.database_url,
@@ -86,6 +95,14 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> io::R
     engine::run(engine, stop).await
 }
 
+fn geocoder(url: &str, budget: Budget) -> io::Result<Option<Arc<dyn Geocoder>>> {
+    if url.is_empty() {
+        return Ok(None);
+    }
+    let invalid = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
+    Ok(Some(Arc::new(Ban::new(url, budget).map_err(invalid)?)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,7 +114,9 @@ mod tests {
             Db::connect("postgres://nobody@127.0.0.1:1/none", 1, domain::Bus::new(redis, "test")).unwrap();
         let mailer = Arc::new(Mailer::new(&config::MailConfig::folder(std::env::temp_dir())).unwrap());
         let mut known: Vec<_> =
-            handlers(App { db, clock: Clock::default(), mailer, alert_email: None }).kinds().collect();
+            handlers(App { db, clock: Clock::default(), mailer, alert_email: None, geocoder: None })
+                .kinds()
+                .collect();
         let mut kinds: Vec<_> = jobs::KINDS.iter().map(|policy| policy.kind).collect();
         known.sort_unstable();
         kinds.sort_unstable();

@@ -1,4 +1,4 @@
-use domain::{live, notifications};
+use domain::{auth_tokens, idempotency, live, notifications, places, sessions};
 use jobs::ledger;
 use jobs::purge::{Purge, Stale};
 use time::Duration;
@@ -24,6 +24,11 @@ pub async fn run(job: Purge, run: Run<App>) -> JobResult {
             Stale::Jobs => ledger::prune(&mut tx, now - ENDED, now - DEAD, BATCH).await?,
             Stale::Notifications => notifications::prune(&mut tx, now - READ, BATCH).await?,
             Stale::Feeds => live::prune(&mut tx, now - live::KEPT, BATCH).await?,
+            Stale::Places => places::purge(&mut tx, now, BATCH).await?,
+            Stale::Answers => idempotency::purge(&mut tx, now, BATCH).await?,
+            Stale::Links => auth_tokens::purge(&mut tx, now, BATCH).await?,
+            Stale::Sessions => sessions::purge(&mut tx, now, BATCH).await?,
+            Stale::Networks => sessions::purge_networks(&mut tx, now, BATCH).await?,
         };
         tx.commit().await?;
         if deleted < BATCH.unsigned_abs() {

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::geo::Point;
 use crate::ids::{ConversationId, EstablishmentId, InvitationId, MissionId, UserId};
 use crate::page::{Cursor, Page};
+use crate::places::Address;
 use crate::sessions::Viewer;
 use crate::users::Role;
 
@@ -37,7 +38,7 @@ pub enum MissionStatus {
 #[sqlx(type_name = "matching_state", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum MatchingState {
     Pending,
-    /// No coordinates, and nobody to ask for them.
+    /// No coordinates: they are being asked for, or nobody knows them.
     WaitingForLocation,
     Matched,
     None,
@@ -101,6 +102,14 @@ pub struct Mission {
 impl Mission {
     pub fn point(&self) -> Option<Point> {
         Point::from_pair(self.latitude, self.longitude)
+    }
+
+    pub fn place(&self) -> Address {
+        Address {
+            street: self.address.clone(),
+            postal_code: Some(self.postal_code.clone()),
+            city: Some(self.city.clone()),
+        }
     }
 
     /// Open, and not past its start.
@@ -297,6 +306,42 @@ pub async fn lock_for_matching(conn: &mut PgConnection, id: MissionId) -> Result
         id.0
     );
     Ok(waiting.fetch_optional(conn).await?)
+}
+
+/// An open mission that nobody knows where it is.
+pub async fn find_unplaced(conn: &mut PgConnection, id: MissionId) -> Result<Option<Mission>> {
+    let unplaced = select_missions!(
+        "where m.id = $1 and m.status = 'OPEN' and m.matching = 'WAITING_FOR_LOCATION' and m.latitude is null",
+        id.0
+    );
+    Ok(unplaced.fetch_optional(conn).await?)
+}
+
+/// Sets where a mission's address was found to be: nothing when it has moved, is over, or somebody has said where it is.
+pub async fn set_point(
+    conn: &mut PgConnection,
+    id: MissionId,
+    address: &Address,
+    point: Point,
+) -> Result<Option<Mission>> {
+    let point = point.rounded();
+    let placed = select_missions!(
+        with
+        "with placed as (
+             update missions set latitude = $5, longitude = $6, matching = 'PENDING'
+              where id = $1 and status = 'OPEN' and matching = 'WAITING_FOR_LOCATION' and latitude is null
+                and (address, postal_code, city) is not distinct from ($2, $3, $4)
+             returning *
+         )",
+        "from placed m join professions p on p.id = m.profession_id join conversations c on c.mission_id = m.id",
+        id.0,
+        address.street,
+        address.postal_code,
+        address.city,
+        point.latitude,
+        point.longitude,
+    );
+    Ok(placed.fetch_optional(conn).await?)
 }
 
 /// Locks the mission as it is: the row that everything about its slots queues on.

@@ -95,6 +95,10 @@ notification_types! {
     MissionDeadline "MISSION_DEADLINE"
         fr "Début dans 24 heures" "Votre mission commence dans 24 heures et des places restent libres."
         en "Start in 24 hours" "Your mission starts in 24 hours and places are still free."
+    /// To the client: nobody knows where the mission is, and so nobody is looked for.
+    LocationUnknown "LOCATION_UNKNOWN"
+        fr "Adresse introuvable" "L’adresse de votre mission n’a pas été trouvée. Précisez-la pour lancer la recherche."
+        en "Address not found" "The address of your mission was not found. Correct it to start the search."
 }
 
 #[cfg(test)]

@@ -133,10 +133,11 @@ async fn the_platforms_own_schedule_tidies_up() {
         .execute(&world.pool)
         .await
         .unwrap();
+    let lines = i64::try_from(jobs::schedule::SCHEDULE.len()).unwrap();
     let stop = CancellationToken::new();
     let config = world.worker_config(&["--worker-cron", "true"]);
     let worker = tokio::spawn(workers::run(config, world.clock.clone(), stop.clone()));
-    while world.count("select count(*) from jobs where kind = 'purge' and state = 'done'").await < 3 {
+    while world.count("select count(*) from jobs where kind = 'purge' and state = 'done'").await < lines {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     stop.cancel();

@@ -102,7 +102,13 @@ fn worker(place: &Place, slots: usize) -> Outcome<Serving> {
     Serving::start("worker", move |stop| async move {
         let db = place.db().map_err(std::io::Error::other)?;
         let mailer = Arc::new(Mailer::new(&workers::config::MailConfig::folder(place.mails()))?);
-        let app = workers::App { db: db.clone(), clock: Clock::default(), mailer, alert_email: None };
+        let app = workers::App {
+            db: db.clone(),
+            clock: Clock::default(),
+            mailer,
+            alert_email: None,
+            geocoder: None,
+        };
         let no_mail = |_: SendMail, run: Run<workers::App>| async move { run.done_without_effects() };
         let config = engine::Config {
             database_url: place.database_url,

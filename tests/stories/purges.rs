@@ -1,0 +1,92 @@
+//! What nobody needs any more is deleted, and nothing else.
+
+use jobs::Purge;
+use jobs::ledger::{Job, NewJob};
+use jobs::purge::Stale;
+use serde_json::json;
+
+use crate::world::World;
+
+/// Rows of each table: an old one and a fresh one. `$1` is a user.
+const ROWS: [&str; 7] = [
+    "insert into jobs (id, kind, queue, priority, body, run_at, state, finished_at)
+     select gen_random_uuid(), 'old', 'default', 1, '{}', now(), 'done', now() - age from ages where $1::uuid is not null",
+    "insert into feed_events select $1::uuid, 100 + row_number() over (), 'old', '{}', now() - age from ages",
+    "insert into notifications (id, user_id, type, data, cause, created_at, read_at)
+     select gen_random_uuid(), $1::uuid, 'OLD', '{}', age::text, now() - age, now() - age from ages",
+    "insert into places (question, answered_at)
+     select sha256(age::text::bytea), now() - age from ages where $1::uuid is not null",
+    "insert into idempotency_keys (user_id, operation, key, fingerprint, created_at)
+     select $1::uuid, 'old', age::text, '', now() - age from ages",
+    "insert into auth_tokens (hash, user_id, purpose, created_at, expires_at)
+     select sha256(age::text::bytea), $1::uuid, 'VERIFY_EMAIL', now() - age, now() - age from ages",
+    "insert into known_networks (user_id, network, seen_at) select $1::uuid, age::text, now() - age from ages",
+];
+
+const COUNTS: [&str; 8] = [
+    "select count(*) from jobs where kind = 'old'",
+    "select count(*) from feed_events where event = 'old'",
+    "select count(*) from notifications",
+    "select count(*) from places",
+    "select count(*) from idempotency_keys",
+    "select count(*) from auth_tokens",
+    "select count(*) from known_networks",
+    "select count(*) from sessions",
+];
+
+#[tokio::test]
+async fn stale_rows_go_and_fresh_ones_stay() {
+    let mut world = World::without_worker().await;
+    let client = world.client("lilas").await;
+    sqlx::query("create table ages as select unnest(array['100 days', '1 hour']::interval[]) as age")
+        .execute(&world.pool)
+        .await
+        .unwrap();
+    for row in ROWS {
+        sqlx::query(row).bind(&client.id).execute(&world.pool).await.unwrap();
+    }
+    world.returning(&client).await;
+    sqlx::query("update sessions set expires_at = now() - interval '100 days' where id = (select min(id::text)::uuid from sessions)")
+        .execute(&world.pool)
+        .await
+        .unwrap();
+    for count in COUNTS {
+        assert_eq!(world.count(count).await, 2, "{count}");
+    }
+
+    let lines: Vec<_> = jobs::schedule::SCHEDULE.iter().map(|line| (line.job)()).collect();
+    let all = [
+        Stale::Jobs,
+        Stale::Feeds,
+        Stale::Notifications,
+        Stale::Places,
+        Stale::Answers,
+        Stale::Links,
+        Stale::Sessions,
+        Stale::Networks,
+    ];
+    assert!(lines.len() >= all.len(), "each is on the schedule");
+    let redis = domain::bus::connect(&world.redis_url).unwrap();
+    let db = domain::Db::connect(&world.database_url, 2, domain::Bus::new(redis, &world.prefix)).unwrap();
+    let mut tx = db.begin().await.unwrap();
+    jobs::ledger::enqueue(&mut tx, all.map(|stale| NewJob::of(&Purge { stale }))).await.unwrap();
+    tx.commit().await.unwrap();
+    world.start_worker();
+    world.drain().await;
+    for count in COUNTS {
+        assert_eq!(world.count(count).await, 1, "{count}");
+    }
+
+    // Once more, nothing is left to delete.
+    sqlx::query("update jobs set state = 'waiting', attempt = 0 where state = 'done' and kind = $1")
+        .bind(Purge::POLICY.kind)
+        .execute(&world.pool)
+        .await
+        .unwrap();
+    world.drain().await;
+    for count in COUNTS {
+        assert_eq!(world.count(count).await, 1, "{count}");
+    }
+    assert_eq!(json!(Stale::Places), "places");
+    world.end().await;
+}
