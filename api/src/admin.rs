@@ -64,6 +64,8 @@ struct AccountDecision {
 #[OpenApi(prefix_path = "/api/v1/admin", tag = "wire::Tag::Admin")]
 impl AdminApi {
     /// Verify an account
+    ///
+    /// From PENDING or SUSPENDED; a talent who is verified is matched with the missions that still seek somebody.
     #[oai(path = "/users/:id/validate", method = "patch", operation_id = "validateUser")]
     async fn validate_user(
         &self,
@@ -81,6 +83,9 @@ impl AdminApi {
     }
 
     /// Suspend an account
+    ///
+    /// With a reason, which the audit keeps. The account may read its own data; its live connections are closed once, and missions
+    /// that have not begun look for somebody else.
     #[oai(path = "/users/:id/suspend", method = "patch", operation_id = "suspendUser")]
     async fn suspend_user(
         &self,
@@ -93,6 +98,8 @@ impl AdminApi {
     }
 
     /// Ban an account
+    ///
+    /// With a reason, which the audit keeps. Every session ends at once and signing in is refused.
     #[oai(path = "/users/:id/ban", method = "patch", operation_id = "banUser")]
     async fn ban_user(
         &self,
@@ -105,6 +112,8 @@ impl AdminApi {
     }
 
     /// Lift a ban; the account stays suspended
+    ///
+    /// With a reason, which the audit keeps. Verify the account to make it whole again.
     #[oai(path = "/users/:id/unban", method = "patch", operation_id = "unbanUser")]
     async fn unban_user(
         &self,
@@ -117,6 +126,8 @@ impl AdminApi {
     }
 
     /// Set a talent's compliance
+    ///
+    /// Missions that ask for a diploma match only talents who are VALIDATED, so their matching is looked at again.
     #[oai(path = "/users/:id/compliance", method = "patch", operation_id = "setCompliance")]
     async fn set_compliance(
         &self,

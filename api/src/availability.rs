@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use crate::App;
 use crate::error::{ApiError, ApiResult};
 use crate::guard::{ActiveTalent, AnyTalent, Auth};
-use crate::wire::{self, Text};
+use crate::wire::{self, TimeOfDay};
 
 #[derive(Debug)]
 pub struct AvailabilityApi;
@@ -30,11 +30,9 @@ struct WeeklySlotView {
     #[oai(validator(minimum(value = "1"), maximum(value = "7")))]
     weekday: i16,
     /// `HH:MM`.
-    #[oai(validator(max_length = 5, custom = "wire::Like(&wire::TIME_OF_DAY)"))]
-    from: Text,
+    from: TimeOfDay,
     /// `HH:MM`.
-    #[oai(validator(max_length = 5, custom = "wire::Like(&wire::TIME_OF_DAY)"))]
-    to: Text,
+    to: TimeOfDay,
 }
 
 /// A period that differs from the weekly slots. Where two meet, the one that is not available wins.
@@ -74,12 +72,12 @@ impl From<Availability> for AvailabilityView {
     }
 }
 
-fn time_of_day(minutes: i16) -> Text {
-    Text(format!("{:02}:{:02}", minutes / 60, minutes % 60))
+fn time_of_day(minutes: i16) -> TimeOfDay {
+    TimeOfDay(format!("{:02}:{:02}", minutes / 60, minutes % 60))
 }
 
-/// Minutes since midnight of a text in the form of `wire::TIME_OF_DAY`.
-fn minutes(text: &Text) -> ApiResult<i16> {
+/// Minutes since midnight of a text as in a request.
+fn minutes(text: &TimeOfDay) -> ApiResult<i16> {
     let parsed = text
         .0
         .split_once(':')
@@ -90,6 +88,8 @@ fn minutes(text: &Text) -> ApiResult<i16> {
 #[OpenApi(prefix_path = "/api/v1", tag = "wire::Tag::People")]
 impl AvailabilityApi {
     /// Read when one can work
+    ///
+    /// Weekly hours and dated exceptions, in Paris time; without any, a talent counts as available.
     #[oai(path = "/me/availability", method = "get", operation_id = "getMyAvailability")]
     async fn get_my_availability(
         &self,

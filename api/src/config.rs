@@ -1,5 +1,7 @@
 //! The API's configuration; `sociopulse-api serve --help` is its manual.
 
+use std::time::Duration;
+
 use clap::Parser;
 use ipnet::IpNet;
 
@@ -40,6 +42,9 @@ pub struct Config {
     /// Budgets per operation and user (or address), or `off`.
     #[arg(long, env = "RATE_LIMIT", default_value = "short=3/1s,medium=20/10s")]
     pub rate_limit: RateLimit,
+    /// Seconds that the header of a request may take to come.
+    #[arg(long, env = "HEADER_TIMEOUT", default_value = "10", value_parser = seconds)]
+    pub header_timeout: Duration,
 }
 
 /// Comma-separated in the environment, where an empty variable means an empty list.
@@ -63,6 +68,11 @@ fn secret(text: &str) -> Result<String, String> {
 fn network(text: &str) -> Result<IpNet, String> {
     let address = || text.parse::<std::net::IpAddr>().map(IpNet::from);
     text.parse().or_else(|_| address()).map_err(|_| format!("{text} is neither a network nor an address"))
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| (0.1..=60.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| format!("{text} is not between 0.1 and 60 seconds"))
 }
 
 fn origin(text: &str) -> Result<String, String> {

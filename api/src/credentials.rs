@@ -116,6 +116,8 @@ impl CredentialsApi {
     }
 
     /// Ask for the confirmation mail again
+    ///
+    /// Answered at once; the mail follows.
     #[oai(path = "/verify-email/resend", method = "post", operation_id = "resendVerification")]
     async fn resend_verification(&self, app: Data<&App>, caller: Auth<Anyone>) -> ApiResult<Accepted> {
         let mut tx = app.db.begin().await?;
@@ -204,6 +206,8 @@ impl CredentialsApi {
     }
 
     /// Accept an invitation to an establishment
+    ///
+    /// With the mailed token. An account that has no password yet sets one here; one that has a password must not send another.
     #[oai(path = "/accept-invite", method = "post", operation_id = "acceptInvite")]
     async fn accept_invite(
         &self,

@@ -18,6 +18,7 @@ use crate::cors;
 use crate::error::{self, ApiError};
 use crate::guard::{self, Bearer};
 use crate::idempotency::{self, AtTheDoor};
+use crate::live;
 use crate::operations::Operations;
 
 /// Largest body of a JSON request, in bytes.
@@ -25,6 +26,9 @@ const LARGEST_BODY: usize = 1 << 20;
 
 /// A body that takes longer is not waited for.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
+
+/// The rest of a body, once the server stops.
+const STOPPING_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What OWASP's REST cheat sheet asks of an API, unless an answer says otherwise. Browsers heed
 /// `Strict-Transport-Security` only over TLS, so it may always be there.
@@ -125,10 +129,18 @@ impl<E: Endpoint> AtTheEdge<E> {
         // Read first, whatever the answer: an unread body would end the connection under a client's next request.
         let mut body = Bytes::new();
         if method != Method::GET {
-            body = match tokio::time::timeout(BODY_PATIENCE, bounded_body(&mut request)).await {
-                Ok(Ok(body)) => body,
-                Ok(Err(error)) => return closing(refuse(error)),
-                Err(_) => return closing(refuse(ApiError::invalid("", "the body did not arrive in time"))),
+            let read = tokio::select! {
+                read = bounded_body(&mut request) => read,
+                () = tokio::time::sleep(BODY_PATIENCE) => {
+                    Err(ApiError::invalid("", "the body did not arrive in time"))
+                }
+                () = stopped_for(&app.hub, STOPPING_PATIENCE) => {
+                    Err(ApiError::Unavailable { code: "RESTARTING", message: "the server restarts; try again" })
+                }
+            };
+            body = match read {
+                Ok(body) => body,
+                Err(error) => return closing(refuse(error)),
             };
             request.set_body(body.clone());
         }
@@ -166,7 +178,11 @@ impl<E: Endpoint> AtTheEdge<E> {
             };
             key = match found {
                 Ok(key) => key,
-                Err(error) => return refuse(error),
+                Err(error) => {
+                    let mut response = refuse(error);
+                    decision.write(response.headers_mut());
+                    return response;
+                }
             };
         }
         let fingerprint = key.as_ref().map(|_| idempotency::fingerprint(&request, &body)).unwrap_or_default();
@@ -208,6 +224,11 @@ impl<E: Endpoint> AtTheEdge<E> {
 fn closing(mut response: Response) -> Response {
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
+}
+
+async fn stopped_for(hub: &live::Hub, patience: Duration) {
+    hub.stopping().await;
+    tokio::time::sleep(patience).await;
 }
 
 /// The body, whole or not at all.

@@ -86,18 +86,15 @@ struct EstablishmentChange {
     structure_type: Option<StructureType>,
     organization_type: Option<OrganizationType>,
     /// 14 digits that satisfy Luhn's sum.
-    #[oai(validator(max_length = 14, custom = "wire::Like(&wire::SIRET)"))]
-    siret: Option<Text>,
+    siret: Option<wire::Siret>,
     #[oai(validator(max_length = 120))]
     contact_name: Option<Text>,
-    #[oai(validator(max_length = 20, custom = "wire::Like(&wire::PHONE)"))]
-    contact_phone: Option<Text>,
+    contact_phone: Option<wire::Phone>,
     #[oai(validator(max_length = 200))]
     address: Option<Text>,
     #[oai(validator(min_length = 1, max_length = 100))]
     city: Option<Text>,
-    #[oai(validator(max_length = 5, custom = "wire::Like(&wire::POSTAL_CODE)"))]
-    postal_code: Option<Text>,
+    postal_code: Option<wire::PostalCode>,
     #[oai(validator(minimum(value = "-90"), maximum(value = "90")))]
     latitude: Option<f64>,
     #[oai(validator(minimum(value = "-180"), maximum(value = "180")))]
@@ -106,13 +103,14 @@ struct EstablishmentChange {
     billing_name: Option<Text>,
     #[oai(validator(max_length = 300))]
     billing_address: Option<Text>,
-    #[oai(validator(max_length = 254, custom = "wire::Like(&wire::EMAIL)"))]
-    billing_email: Option<Text>,
+    billing_email: Option<wire::Email>,
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "wire::Tag::People")]
 impl EstablishmentsApi {
     /// Read one's own establishment
+    ///
+    /// The one that belongs to the caller; 404 as long as there is none.
     #[oai(path = "/me/establishment", method = "get", operation_id = "getMyEstablishment")]
     async fn get_my_establishment(
         &self,
@@ -124,6 +122,8 @@ impl EstablishmentsApi {
     }
 
     /// Change, or create, one's own establishment
+    ///
+    /// What is absent stays. The first change needs a name; a SIRET is checked to its last digit.
     #[oai(path = "/me/establishment", method = "patch", operation_id = "updateMyEstablishment")]
     async fn update_my_establishment(
         &self,

@@ -72,6 +72,8 @@ enum Removed {
 #[OpenApi(prefix_path = "/api/v1/me/exclusions", tag = "wire::Tag::Matching")]
 impl ExclusionsApi {
     /// List whom one has excluded
+    ///
+    /// Newest first; for clients and admins.
     #[oai(path = "/", method = "get", operation_id = "listMyExclusions")]
     async fn list_my_exclusions(
         &self,
@@ -111,6 +113,8 @@ impl ExclusionsApi {
     }
 
     /// Take a talent off the list
+    ///
+    /// Harmless when the talent is not on it. From the next matching on, the talent may be found again.
     #[oai(path = "/:talent_id", method = "delete", operation_id = "readmitTalent")]
     async fn readmit_talent(
         &self,

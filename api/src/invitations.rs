@@ -77,6 +77,8 @@ impl From<Assignment> for AssignmentView {
 #[OpenApi(prefix_path = "/api/v1", tag = "wire::Tag::Matching")]
 impl InvitationsApi {
     /// List one's own invitations
+    ///
+    /// Newest first, each with the public view of its mission.
     #[oai(path = "/me/invitations", method = "get", operation_id = "listMyInvitations")]
     async fn list_my_invitations(
         &self,
@@ -123,6 +125,8 @@ impl InvitationsApi {
     }
 
     /// Decline an invitation
+    ///
+    /// Declining twice is harmless; one that has been accepted, or has expired, is 409.
     #[oai(path = "/invitations/:id/decline", method = "post", operation_id = "declineInvitation")]
     async fn decline_invitation(
         &self,

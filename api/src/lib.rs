@@ -32,6 +32,7 @@ pub mod sessions;
 pub mod token;
 pub mod wire;
 
+mod connection;
 mod cors;
 mod edge;
 
@@ -40,9 +41,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Bus, Clock, Db};
-use poem::http::uri::Scheme;
+use poem::endpoint::make_sync;
 use poem::listener::{Acceptor, Listener, TcpListener};
-use poem::web::{LocalAddr, RemoteAddr};
 use poem::{EndpointExt, Route, Server, get};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
@@ -62,6 +62,7 @@ pub struct App {
     pub origins: Arc<[String]>,
     pub hub: live::Hub,
     pub pressure: pressure::Pressure,
+    pub header_timeout: Duration,
 }
 
 impl App {
@@ -78,6 +79,7 @@ impl App {
             pressure: pressure::Pressure::watch(db.clone(), clock.clone()),
             proxies: config.trusted_proxies.clone(),
             origins: config.cors_origins.clone(),
+            header_timeout: config.header_timeout,
             db,
             clock,
             redis,
@@ -90,13 +92,19 @@ pub fn routes(app: App) -> impl poem::IntoEndpoint {
     let document = openapi::Document::build();
     let operations = Arc::new(operations::Operations::of(&document));
     let api = Route::new()
-        .at("/api/v1/ws", get(live::socket::upgrade))
+        .at("/api/v1/ws", get(live::socket::upgrade).head(live::socket::no_head))
+        .at("/api/v1/ws", get(live::socket::upgrade).head(make_sync(no_head)))
         .at("/", get(health::ok))
         .at("/health/live", get(health::live))
         .at("/health/ready", get(health::ready))
         .at("/metrics", get(metrics::render))
         .nest_no_strip("/api/v1", openapi::service());
     openapi::mount(api, document).data(app.clone()).with(edge::Edge::new(app, operations))
+}
+
+/// HEAD would be the GET that opens a socket.
+fn no_head(_: poem::Request) -> poem::Result<()> {
+    Err(error::ApiError::MethodNotAllowed { allow: "GET".into() }.into())
 }
 
 /// A connection that says nothing for this long is closed. Sockets are pinged more often.
@@ -108,6 +116,7 @@ where
     A: Acceptor<Io = TcpStream> + 'static,
 {
     let hub = app.hub.clone();
+    let acceptor = connection::Guarded { inner: acceptor, patience: app.header_timeout, stop: stop.clone() };
     let stopping = {
         let (hub, stop) = (hub.clone(), stop.clone());
         async move {
@@ -115,39 +124,11 @@ where
             hub.close();
         }
     };
-    let server = Server::new_with_acceptor(WithoutDelay(acceptor)).idle_timeout(IDLE);
+    let server = Server::new_with_acceptor(acceptor).idle_timeout(IDLE);
     let result =
         server.run_with_graceful_shutdown(routes(app), stopping, Some(Duration::from_secs(10))).await;
     hub.closed().await;
     result
-}
-
-/// Sends small frames at once. With Nagle's algorithm a frame that follows another waits for the client's delayed
-/// acknowledgement: 40 ms on many a chat message.
-struct WithoutDelay<A>(A);
-
-impl<A: Acceptor<Io = TcpStream>> Acceptor for WithoutDelay<A> {
-    type Io = TcpStream;
-
-    fn local_addr(&self) -> Vec<LocalAddr> {
-        self.0.local_addr()
-    }
-
-    async fn accept(&mut self) -> io::Result<(TcpStream, LocalAddr, RemoteAddr, Scheme)> {
-        match self.0.accept().await {
-            Ok(accepted) => {
-                // It fails only on a connection that is gone already.
-                let _ = accepted.0.set_nodelay(true);
-                Ok(accepted)
-            }
-            Err(error) => {
-                // The server asks again at once; out of descriptors, it would do nothing else.
-                tracing::warn!(%error, "cannot accept");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                Err(error)
-            }
-        }
-    }
 }
 
 /// One API process, until `stop` is cancelled.

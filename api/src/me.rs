@@ -10,7 +10,7 @@ use crate::App;
 use crate::auth::Me;
 use crate::error::{ApiError, ApiResult};
 use crate::guard::{Active, Auth};
-use crate::wire::{self, Text};
+use crate::wire;
 
 #[derive(Debug)]
 pub struct MeApi;
@@ -27,17 +27,17 @@ enum Locale {
 #[derive(Debug, Object)]
 #[oai(deny_unknown_fields)]
 struct AccountChange {
-    #[oai(validator(max_length = 20, custom = "wire::Like(&wire::PHONE)"))]
-    phone: Option<Text>,
+    phone: Option<wire::Phone>,
     locale: Option<Locale>,
     /// Counts once both the old and the new address have confirmed by mail.
-    #[oai(validator(max_length = 254, custom = "wire::Mailbox"))]
-    email: Option<Text>,
+    email: Option<wire::Email>,
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "wire::Tag::Auth")]
 impl MeApi {
     /// Change one's own account
+    ///
+    /// A new address counts once both the old and the new one have confirmed by mail; the rest counts at once.
     #[oai(path = "/me", method = "patch", operation_id = "updateMe")]
     async fn update_me(
         &self,

@@ -66,8 +66,7 @@ struct MemberPage {
 #[derive(Debug, Object)]
 #[oai(deny_unknown_fields)]
 struct NewMember {
-    #[oai(validator(max_length = 254, custom = "wire::Mailbox"))]
-    email: Text,
+    email: wire::Email,
     role: SiteRole,
 }
 
@@ -94,6 +93,8 @@ enum Done {
 #[OpenApi(prefix_path = "/api/v1/establishments", tag = "wire::Tag::People")]
 impl MembersApi {
     /// List an establishment's members
+    ///
+    /// Only members see each other, and people whose invitation is open are among them.
     #[oai(path = "/:id/members", method = "get", operation_id = "listMembers")]
     async fn list_members(
         &self,
@@ -118,6 +119,8 @@ impl MembersApi {
     }
 
     /// Invite a member by mail
+    ///
+    /// Only an owner invites. Who has no account yet sets a password when accepting the mail.
     #[oai(path = "/:id/members", method = "post", operation_id = "inviteMember")]
     async fn invite_member(
         &self,
@@ -144,6 +147,8 @@ impl MembersApi {
     }
 
     /// Change a member's role
+    ///
+    /// Only an owner changes roles, and the last owner stays one.
     #[oai(path = "/:id/members/:user_id", method = "patch", operation_id = "updateMember")]
     async fn update_member(
         &self,
@@ -161,6 +166,8 @@ impl MembersApi {
     }
 
     /// Remove a member, take an invitation back, or leave
+    ///
+    /// An owner removes anybody but the last owner; everybody else removes only oneself.
     #[oai(path = "/:id/members/:user_id", method = "delete", operation_id = "removeMember")]
     async fn remove_member(
         &self,

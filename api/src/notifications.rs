@@ -85,6 +85,8 @@ struct UnreadCount {
 #[OpenApi(prefix_path = "/api/v1/notifications", tag = "wire::Tag::Notifications")]
 impl NotificationsApi {
     /// List one's own notifications
+    ///
+    /// Newest first; the same come live over the WebSocket.
     #[oai(path = "/", method = "get", operation_id = "listNotifications")]
     async fn list_notifications(
         &self,
@@ -109,6 +111,8 @@ impl NotificationsApi {
     }
 
     /// Count what is unread
+    ///
+    /// For a badge; cheaper than the list.
     #[oai(path = "/unread-count", method = "get", operation_id = "countUnreadNotifications")]
     async fn count_unread_notifications(
         &self,
@@ -120,6 +124,8 @@ impl NotificationsApi {
     }
 
     /// Mark a notification as read
+    ///
+    /// Only one's own; reading it twice keeps the first time.
     #[oai(path = "/:id/read", method = "post", operation_id = "readNotification")]
     async fn read_notification(
         &self,
@@ -135,6 +141,8 @@ impl NotificationsApi {
     }
 
     /// Mark all notifications as read
+    ///
+    /// Up to this moment; what comes later is unread. Answers with what is left.
     #[oai(path = "/mark-all-read", method = "post", operation_id = "readAllNotifications")]
     async fn read_all_notifications(
         &self,

@@ -137,6 +137,8 @@ enum Schema {
     Array(Box<Schema>),
     OneOf(Vec<Value>),
     Nullable(Box<Schema>),
+    /// A text of one of our forms, and its pattern.
+    Form(String, fn(&str) -> bool),
     /// A JSON type and perhaps a format.
     Scalar(String, Option<String>),
 }
@@ -166,7 +168,10 @@ impl Schema {
                 )
             }
             "array" => Self::Array(Box::new(Self::of(&schema["items"], schemas))),
-            other => Self::Scalar(other.to_owned(), text("format")),
+            other => match text("pattern").and_then(|pattern| Some((wire::form(&pattern)?, pattern))) {
+                Some((fits, pattern)) => Self::Form(pattern, fits),
+                None => Self::Scalar(other.to_owned(), text("format")),
+            },
         }
     }
 
@@ -187,6 +192,9 @@ impl Schema {
             (Self::Array(_), _) => wrong("an array".into()),
             (Self::OneOf(values), value) if values.contains(value) => None,
             (Self::OneOf(values), _) => wrong(format!("one of {}", Value::from(values.clone()))),
+            (Self::Form(_, fits), Value::String(text)) if fits(text) => None,
+            (Self::Form(pattern, _), Value::String(_)) => wrong(format!("a text that matches {pattern}")),
+            (Self::Form(..), _) => wrong("string".into()),
             (Self::Scalar(kind, format), value) => {
                 let format = format.as_deref().unwrap_or_default();
                 let fits = match (kind.as_str(), value) {
@@ -229,6 +237,7 @@ mod tests {
         assert_eq!(field(r#"{"urgencyLevel":"NOW"}"#), Some("urgencyLevel".into()));
         assert_eq!(field(r#"{"startDate":"tomorrow"}"#), Some("startDate".into()));
         assert_eq!(field(r#"{"title":null}"#), Some("title".into()));
+        assert_eq!(field(r#"{"city":"Paris","postalCode":"7500"}"#), Some("postalCode".into()));
         assert_eq!(field(r#"{"slots":2,"startDate":"2026-01-01T00:00:00Z"}"#), None);
         assert_eq!(operations.allowed("/api/v1/matching/missions"), "GET, POST");
     }

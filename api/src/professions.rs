@@ -45,6 +45,8 @@ struct ProfessionList {
 #[OpenApi(prefix_path = "/api/v1", tag = "wire::Tag::People")]
 impl ProfessionsApi {
     /// List the professions
+    ///
+    /// Public, short and rarely changed. Their ids are what `jobId` means everywhere.
     #[oai(path = "/jobs", method = "get", operation_id = "listProfessions")]
     async fn list_professions(&self, app: Data<&App>) -> ApiResult<Json<ProfessionList>> {
         let items =

@@ -118,8 +118,7 @@ struct ProfileChange {
     first_name: Option<Text>,
     #[oai(validator(min_length = 1, max_length = 80))]
     last_name: Option<Text>,
-    #[oai(validator(max_length = 500, custom = "wire::Like(&wire::HTTP_URL)"))]
-    avatar_url: Option<Text>,
+    avatar_url: Option<wire::HttpUrl>,
     #[oai(validator(max_length = 300))]
     bio: Option<Text>,
     #[oai(validator(max_length = 120))]
@@ -137,8 +136,7 @@ struct ProfileChange {
     address: Option<Text>,
     #[oai(validator(min_length = 1, max_length = 100))]
     city: Option<Text>,
-    #[oai(validator(max_length = 5, custom = "wire::Like(&wire::POSTAL_CODE)"))]
-    postal_code: Option<Text>,
+    postal_code: Option<wire::PostalCode>,
     #[oai(validator(minimum(value = "-90"), maximum(value = "90")))]
     latitude: Option<f64>,
     #[oai(validator(minimum(value = "-180"), maximum(value = "180")))]
@@ -183,12 +181,16 @@ struct TalentView {
 #[OpenApi(prefix_path = "/api/v1", tag = "wire::Tag::People")]
 impl ProfilesApi {
     /// Read one's own profile
+    ///
+    /// As the talent fills it in; the rating and the counters are the platform's.
     #[oai(path = "/me/profile", method = "get", operation_id = "getMyProfile")]
     async fn get_my_profile(&self, app: Data<&App>, caller: Auth<AnyTalent>) -> ApiResult<Json<ProfileView>> {
         Ok(Json(profiles::get(&mut *app.db.conn().await?, caller.0.user).await?.into()))
     }
 
     /// Change one's own profile
+    ///
+    /// What is absent stays. Place, profession, specialties and radius decide which missions are offered, from the next matching on.
     #[oai(path = "/me/profile", method = "patch", operation_id = "updateMyProfile")]
     async fn update_my_profile(
         &self,
@@ -238,6 +240,8 @@ impl ProfilesApi {
     }
 
     /// Look at a talent
+    ///
+    /// Surname initial and town only; contact data are shared once somebody is assigned.
     #[oai(path = "/talents/:id", method = "get", operation_id = "getTalent")]
     async fn get_talent(
         &self,

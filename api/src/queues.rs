@@ -146,6 +146,8 @@ struct QueueList {
 #[OpenApi(prefix_path = "/api/v1/admin", tag = "wire::Tag::Admin")]
 impl QueuesApi {
     /// List jobs
+    ///
+    /// Newest first, filtered by state or kind; a body holds ids, and what cannot be looked up.
     #[oai(path = "/jobs", method = "get", operation_id = "listJobs")]
     async fn list_jobs(
         &self,
@@ -172,6 +174,8 @@ impl QueuesApi {
     }
 
     /// Read a job
+    ///
+    /// With every failure so far and the id of the request that asked for it.
     #[oai(path = "/jobs/:id", method = "get", operation_id = "getJob")]
     async fn get_job(
         &self,
@@ -184,6 +188,8 @@ impl QueuesApi {
     }
 
     /// Start a dead job anew
+    ///
+    /// It waits again, with its attempts counted from zero; 409 unless it is dead.
     #[oai(path = "/jobs/:id/retry", method = "post", operation_id = "retryJob")]
     async fn retry_job(
         &self,
@@ -216,6 +222,8 @@ impl QueuesApi {
     }
 
     /// Give a dead job up
+    ///
+    /// It stays in the list as cancelled and never runs again; 409 unless it is dead.
     #[oai(path = "/jobs/:id/discard", method = "post", operation_id = "discardJob")]
     async fn discard_job(
         &self,
@@ -230,6 +238,8 @@ impl QueuesApi {
     }
 
     /// Watch the queues
+    ///
+    /// Depth, running, dead and the age of the oldest job that is due, per queue, at this moment.
     #[oai(path = "/queues", method = "get", operation_id = "listQueues")]
     async fn list_queues(
         &self,
@@ -263,6 +273,8 @@ impl QueuesApi {
     }
 
     /// Resume a queue
+    ///
+    /// What waited starts in order; harmless when the queue is not paused.
     #[oai(path = "/queues/:name/resume", method = "post", operation_id = "resumeQueue")]
     async fn resume_queue(
         &self,

@@ -55,6 +55,8 @@ enum Ended {
 #[OpenApi(prefix_path = "/api/v1/auth", tag = "wire::Tag::Auth")]
 impl SessionsApi {
     /// List one's sessions
+    ///
+    /// Living ones only, the latest sign-in first, with device and address.
     #[oai(path = "/sessions", method = "get", operation_id = "listSessions")]
     async fn list_sessions(
         &self,
@@ -82,6 +84,8 @@ impl SessionsApi {
     }
 
     /// End one of one's sessions
+    ///
+    /// Its tokens stop working at once and its live connections are closed; one that has ended already is 404.
     #[oai(path = "/sessions/:id", method = "delete", operation_id = "endSession")]
     async fn end_session(&self, app: Data<&App>, caller: Auth<Anyone>, id: Path<Uuid>) -> ApiResult<Ended> {
         let mut tx = app.db.begin().await?;
@@ -91,6 +95,8 @@ impl SessionsApi {
     }
 
     /// End all of one's sessions
+    ///
+    /// The one that asks too; all of one's live connections are closed.
     #[oai(path = "/logout-all", method = "post", operation_id = "logoutAll")]
     async fn logout_all(&self, app: Data<&App>, caller: Auth<Anyone>) -> ApiResult<Ended> {
         let mut tx = app.db.begin().await?;

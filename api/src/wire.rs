@@ -6,7 +6,6 @@ use std::sync::LazyLock;
 use domain::page::{Cursor, Page};
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use poem_openapi::types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type};
-use poem_openapi::validation::{Validator, ValidatorMeta};
 use regex::Regex;
 use serde_json::Value;
 
@@ -92,54 +91,61 @@ pub fn strings(texts: Vec<Text>) -> Vec<String> {
     texts.into_iter().map(Into::into).collect()
 }
 
-impl From<Text> for String {
-    fn from(text: Text) -> Self {
-        text.0
-    }
-}
-
-impl AsRef<str> for Text {
-    fn as_ref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Type for Text {
-    const IS_REQUIRED: bool = true;
-    type RawValueType = Self;
-    type RawElementValueType = Self;
-
-    fn name() -> Cow<'static, str> {
-        String::name()
-    }
-
-    fn schema_ref() -> MetaSchemaRef {
-        String::schema_ref()
-    }
-
-    fn as_raw_value(&self) -> Option<&Self> {
-        Some(self)
-    }
-
-    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
-        Box::new(std::iter::once(self))
-    }
-}
-
-impl ParseFromJSON for Text {
-    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
-        match value.unwrap_or_default() {
-            Value::String(text) => Self::check(text),
-            other => Err(ParseError::expected_type(other)),
+/// What a string of its own type is to poem-openapi; `check` decides.
+macro_rules! text_type {
+    ($name:ident, $schema:expr) => {
+        impl From<$name> for String {
+            fn from(text: $name) -> Self {
+                text.0
+            }
         }
-    }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Type for $name {
+            const IS_REQUIRED: bool = true;
+            type RawValueType = Self;
+            type RawElementValueType = Self;
+
+            fn name() -> Cow<'static, str> {
+                String::name()
+            }
+
+            fn schema_ref() -> MetaSchemaRef {
+                $schema
+            }
+
+            fn as_raw_value(&self) -> Option<&Self> {
+                Some(self)
+            }
+
+            fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+                Box::new(std::iter::once(self))
+            }
+        }
+
+        impl ParseFromJSON for $name {
+            fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+                match value.unwrap_or_default() {
+                    Value::String(text) => Self::check(text),
+                    other => Err(ParseError::expected_type(other)),
+                }
+            }
+        }
+
+        impl ToJSON for $name {
+            fn to_json(&self) -> Option<Value> {
+                Some(Value::String(self.0.clone()))
+            }
+        }
+    };
 }
 
-impl ToJSON for Text {
-    fn to_json(&self) -> Option<Value> {
-        Some(Value::String(self.0.clone()))
-    }
-}
+text_type!(Text, String::schema_ref());
 
 impl ParseFromParameter for Text {
     fn parse_from_parameter(value: &str) -> ParseResult<Self> {
@@ -147,76 +153,62 @@ impl ParseFromParameter for Text {
     }
 }
 
-/// A pattern that texts must match, compiled once; poem-openapi's own compiles it at each request.
-pub struct Form {
-    pattern: &'static str,
-    regex: LazyLock<Regex>,
-}
-
+/// Texts of a form: pattern and length stand in the document, and are what the parser asks. Types, because
+/// poem-openapi leaves custom validators out of the document.
 macro_rules! forms {
-    ($($(#[$doc:meta])* $name:ident = $pattern:literal;)+) => {$(
-        $(#[$doc])*
-        pub static $name: Form = Form {
-            pattern: $pattern,
-            #[allow(clippy::expect_used, reason = "part of the program; a test compiles each")]
-            regex: LazyLock::new(|| Regex::new($pattern).expect("a pattern compiles")),
-        };
-    )+
+    ($($(#[$doc:meta])* $name:ident = at most $most:literal, $pattern:literal $(, $further:expr)?;)+) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, PartialEq, Eq)]
+            pub struct $name(pub String);
+
+            impl $name {
+                const PATTERN: &str = $pattern;
+
+                fn fits(text: &str) -> bool {
+                    #[allow(clippy::expect_used, reason = "part of the program; a test compiles each")]
+                    static REGEX: LazyLock<Regex> = LazyLock::new(|| Regex::new($pattern).expect("a pattern compiles"));
+                    text.chars().count() <= $most && REGEX.is_match(text) $(&& $further(text))?
+                }
+
+                fn check(text: String) -> ParseResult<Self> {
+                    match Self::fits(&text) {
+                        true => Ok(Self(text)),
+                        false => Err(ParseError::custom(concat!("must match ", $pattern))),
+                    }
+                }
+            }
+
+            text_type!($name, MetaSchemaRef::Inline(Box::new(MetaSchema {
+                max_length: Some($most),
+                pattern: Some($name::PATTERN.to_owned()),
+                ..MetaSchema::new("string")
+            })));
+        )+
+
+        /// Whether a text has the form of this pattern, for the patterns of the types above.
+        pub fn form(pattern: &str) -> Option<fn(&str) -> bool> {
+            match pattern {
+                $($name::PATTERN => Some($name::fits),)+
+                _ => None,
+            }
+        }
+
         #[cfg(test)]
-        static FORMS: &[&Form] = &[$(&$name),+];
+        static FORMS: &[fn(&str) -> bool] = &[$($name::fits),+];
     };
 }
 
 forms! {
-    /// An address that a mail server takes: dots only between characters, labels of at most 63.
-    EMAIL = r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$";
-    PHONE = r"^\+?[0-9][0-9 .]{4,18}[0-9]$";
-    POSTAL_CODE = r"^[0-9]{5}$";
-    SIRET = r"^[0-9]{14}$";
-    TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9]$";
-    HTTP_URL = r"^https?://[^\s]+$";
-}
-
-/// Validator: the text has this form. `#[oai(validator(custom = "wire::Like(&wire::EMAIL)"))]`
-pub struct Like(pub &'static Form);
-
-impl std::fmt::Display for Like {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "pattern({})", self.0.pattern)
-    }
-}
-
-impl Validator<Text> for Like {
-    fn check(&self, text: &Text) -> bool {
-        self.0.regex.is_match(&text.0)
-    }
-}
-
-/// Validator: an address that mail can be sent to; what stands before the @ has at most 64 characters (RFC 5321).
-pub struct Mailbox;
-
-impl std::fmt::Display for Mailbox {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("mailbox(at most 64 characters before the @)")
-    }
-}
-
-impl Validator<Text> for Mailbox {
-    fn check(&self, text: &Text) -> bool {
-        text.0.find('@').is_some_and(|at| at <= 64) && EMAIL.regex.is_match(&text.0)
-    }
-}
-
-impl ValidatorMeta for Mailbox {
-    fn update_meta(&self, meta: &mut MetaSchema) {
-        meta.pattern = Some(EMAIL.pattern.to_owned());
-    }
-}
-
-impl ValidatorMeta for Like {
-    fn update_meta(&self, meta: &mut MetaSchema) {
-        meta.pattern = Some(self.0.pattern.to_owned());
-    }
+    /// An address that a mail server takes: dots only between characters, labels of at most 63, and at most 64
+    /// characters before the @ (RFC 5321), which a pattern cannot count.
+    Email = at most 254, r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$",
+        |text: &str| text.find('@').is_some_and(|at| at <= 64);
+    Phone = at most 20, r"^\+?[0-9][0-9 .]{4,17}[0-9]$";
+    PostalCode = at most 5, r"^[0-9]{5}$";
+    Siret = at most 14, r"^[0-9]{14}$";
+    TimeOfDay = at most 5, r"^([01][0-9]|2[0-3]):[0-5][0-9]$";
+    HttpUrl = at most 500, r"^https?://[!-~]+$";
 }
 
 #[cfg(test)]
@@ -234,9 +226,9 @@ mod tests {
 
     #[test]
     fn every_form_compiles() {
-        assert!(FORMS.iter().all(|form| !form.regex.is_match("\u{661}\u{662}\u{663}\u{664}\u{665}")));
-        assert!(
-            EMAIL.regex.is_match("zoe.martin+test@example.org") && !EMAIL.regex.is_match("zoe@localhost")
-        );
+        assert!(FORMS.iter().all(|fits| !fits("\u{661}\u{662}\u{663}\u{664}\u{665}")));
+        assert!(Email::fits("zoe.martin+test@example.org") && !Email::fits("zoe@localhost"));
+        assert!(!Email::fits(&format!("{}@example.org", "z".repeat(65))));
+        assert!(form(Siret::PATTERN).is_some_and(|fits| fits("73282932000074") && !fits("7328293200007")));
     }
 }

@@ -18,6 +18,8 @@ pub struct Signal {
 /// Sends signals: to this process at once, to the others through Redis, without ever waiting.
 #[derive(Clone, Debug)]
 pub struct Bus {
+    /// Of this process, so that it knows its own signals when Redis brings them back.
+    pub(crate) origin: uuid::Uuid,
     prefix: Arc<str>,
     outgoing: mpsc::Sender<Signal>,
     local: broadcast::Sender<Arc<Signal>>,
@@ -32,7 +34,12 @@ impl Bus {
     pub fn new(connection: ConnectionManager, prefix: &str) -> Self {
         let (outgoing, queue) = mpsc::channel(OUTGOING);
         tokio::spawn(publish(connection, queue));
-        Self { prefix: prefix.into(), outgoing, local: broadcast::Sender::new(OUTGOING) }
+        Self {
+            origin: uuid::Uuid::new_v4(),
+            prefix: prefix.into(),
+            outgoing,
+            local: broadcast::Sender::new(OUTGOING),
+        }
     }
 
     /// The name of a channel or key in this deployment.

@@ -12,6 +12,7 @@ pub mod auth_tokens;
 pub mod availability;
 pub mod bus;
 pub mod clock;
+pub mod conversations;
 pub mod db;
 pub mod email_changes;
 pub mod error;

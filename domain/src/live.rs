@@ -11,6 +11,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::bus::{Bus, Signal};
 use crate::error::Result;
 use crate::ids::{ConversationId, InvitationId, MessageId, MissionId, NotificationId, UserId};
 use crate::matching::MatchedTalent;
@@ -89,10 +90,38 @@ fn raw_frame(event: &str, data: impl Serialize) -> String {
     serde_json::to_string(&Frame { event, data }).expect("an event encodes")
 }
 
+/// A delivery as it travels, with the process that sent it.
+#[derive(Serialize, Deserialize)]
+struct Travelling<D> {
+    origin: Uuid,
+    delivery: D,
+}
+
+impl Delivery {
+    /// The signal that carries it on a bus.
+    fn signal(&self, bus: &Bus, channel: Channel) -> Signal {
+        let travelling = Travelling { origin: bus.origin, delivery: self };
+        #[expect(clippy::expect_used, reason = "a delivery is strings and numbers, which always encode")]
+        let payload = serde_json::to_string(&travelling).expect("a delivery encodes");
+        Signal { channel: channel.to_string(), payload }
+    }
+
+    /// Reads a signal; `None` for one of this process that comes back from Redis.
+    pub fn read(payload: &str, from_redis: bool, bus: &Bus) -> serde_json::Result<Option<Self>> {
+        let travelling: Travelling<Self> = serde_json::from_str(payload)?;
+        Ok(Some(travelling.delivery).filter(|_| !(from_redis && travelling.origin == bus.origin)))
+    }
+}
+
 /// Announces a frame on a channel once the transaction is committed.
 pub fn announce(tx: &mut Tx, channel: Channel, delivery: &Delivery) {
-    #[expect(clippy::expect_used, reason = "a delivery is strings and numbers, which always encode")]
-    tx.announce(channel.to_string(), serde_json::to_string(delivery).expect("a delivery encodes"));
+    let Signal { channel, payload } = delivery.signal(tx.bus(), channel);
+    tx.announce(channel, payload);
+}
+
+/// Announces a frame at once: what it is about is committed, or not stored at all.
+pub fn ring(bus: &Bus, channel: Channel, delivery: &Delivery) {
+    bus.send(delivery.signal(bus, channel));
 }
 
 /// `mission:matched`: the stored answer of the matching, to the client and into the mission's room.
@@ -147,6 +176,19 @@ pub struct NotificationCreated {
 
 impl Event for NotificationCreated {
     const NAME: &'static str = "notification";
+}
+
+/// `chat:read`: a member has read up to a number. Whoever sends has read what came before.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChatRead {
+    pub conversation_id: ConversationId,
+    pub user_id: UserId,
+    pub seq: i64,
+}
+
+impl Event for ChatRead {
+    const NAME: &'static str = "chat:read";
 }
 
 /// `chat:message`: a message of a conversation, TEXT or SYSTEM.

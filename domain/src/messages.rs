@@ -1,13 +1,15 @@
-//! Conversations and their messages, numbered without a gap.
+//! The messages of conversations, numbered without a gap.
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use crate::Tx;
+use crate::conversations::{self, Address};
 use crate::error::{Error, Result, violates};
-use crate::ids::{ConversationId, MessageId, MissionId, UserId};
+use crate::ids::{ConversationId, MessageId, MissionId, SessionId, UserId};
 use crate::live::{self, Channel, ChatMessage, Delivery};
+use crate::sessions::Viewer;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -23,124 +25,82 @@ impl ChatMessage {
     }
 }
 
-/// A conversation by its own id or by its mission's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Address {
-    Conversation(ConversationId),
-    Mission(MissionId),
-}
-
-impl Address {
-    fn ids(self) -> (Option<uuid::Uuid>, Option<uuid::Uuid>) {
-        match self {
-            Self::Conversation(id) => (Some(id.0), None),
-            Self::Mission(id) => (None, Some(id.0)),
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-pub struct Conversation {
-    pub id: ConversationId,
-    pub mission_id: Option<MissionId>,
-    pub head: i64,
-}
-
-pub async fn create_for_mission(
-    conn: &mut PgConnection,
-    mission: MissionId,
-    now: OffsetDateTime,
-) -> Result<ConversationId> {
-    let id = ConversationId::new();
-    sqlx::query!(
-        "insert into conversations (id, kind, mission_id, created_at) values ($1, 'MISSION', $2, $3)",
-        id.0,
-        mission.0,
-        now,
-    )
-    .execute(conn)
-    .await?;
-    Ok(id)
-}
-
-/// The conversation, for someone who may read it: a participant, or an admin.
-pub async fn get_for_reader(
-    conn: &mut PgConnection,
-    room: Address,
-    reader: UserId,
-    is_admin: bool,
-) -> Result<Conversation> {
-    let (conversation, mission) = room.ids();
-    let row = sqlx::query!(
-        r#"select id as "id: ConversationId", mission_id as "mission_id: MissionId", head,
-                  ($4 or is_mission_participant(mission_id, $3)) as "may_read!"
-             from conversations where id = $1 or mission_id = $2"#,
-        conversation,
-        mission,
-        reader.0,
-        is_admin,
-    )
-    .fetch_optional(conn)
-    .await?
-    .ok_or(Error::NotFound("conversation"))?;
-    if !row.may_read {
-        return Err(NOT_A_MEMBER);
-    }
-    Ok(Conversation { id: row.id, mission_id: row.mission_id, head: row.head })
-}
-
-const NOT_A_MEMBER: Error =
-    Error::Refused { code: "NOT_A_MEMBER", message: "You are not a participant of this conversation" };
-
-/// The users who may write here, for the `members` of `mission:joined`.
-pub async fn list_members(conn: &mut PgConnection, conversation: ConversationId) -> Result<Vec<UserId>> {
-    let members = sqlx::query_scalar!(
-        r#"select m.client_id as "user_id!: UserId"
-             from conversations c join missions m on m.id = c.mission_id where c.id = $1
-           union
-           select e.user_id from conversations c join missions m on m.id = c.mission_id
-             join establishment_members e on e.establishment_id = m.establishment_id where c.id = $1
-           union
-           select a.talent_id from conversations c join assignments a on a.mission_id = c.mission_id
-            where c.id = $1 and a.status in ('ASSIGNED', 'IN_PROGRESS', 'COMPLETED')
-           order by 1"#,
-        conversation.0,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(members)
-}
+pub const LONGEST: usize = 2000;
+pub const MOST_ATTACHMENTS: usize = 5;
+const LONGEST_CLIENT_ID: usize = 64;
 
 #[derive(Clone, Debug)]
 pub struct NewMessage {
     pub room: Address,
     pub sender: UserId,
+    /// The sender's session; the statement that stores the message asks whether it lives.
+    pub session: SessionId,
     pub content: String,
+    /// Ids of uploads.
     pub attachments: Vec<String>,
     pub client_message_id: Option<String>,
 }
 
+impl NewMessage {
+    /// The rules of a message, whichever way it comes.
+    pub fn check(&self) -> Result<()> {
+        let invalid = |field, message| Err(Error::Invalid { field, message });
+        let id = self.client_message_id.as_ref().map_or(1, |id| id.chars().count());
+        match () {
+            () if !(1..=LONGEST).contains(&self.content.chars().count()) => {
+                invalid("content", "has 1 to 2,000 characters")
+            }
+            () if self.content.trim().is_empty() => invalid("content", "must not be blank"),
+            () if !is_plain(&self.content) => invalid("content", "must not contain control characters"),
+            () if !(1..=LONGEST_CLIENT_ID).contains(&id) => {
+                invalid("clientMessageId", "has 1 to 64 characters")
+            }
+            () if !self.client_message_id.as_deref().is_none_or(is_plain) => {
+                invalid("clientMessageId", "must not contain control characters")
+            }
+            () if self.attachments.len() > MOST_ATTACHMENTS => invalid("attachments", "has at most 5 items"),
+            () => Ok(()),
+        }
+    }
+}
+
+/// Without control characters, but for line breaks and tabs.
+fn is_plain(text: &str) -> bool {
+    text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'))
+}
+
 /// What became of a send.
 #[derive(Debug)]
+#[must_use = "a stored message is announced"]
 pub enum Sent {
+    /// Announce it on its conversation's channel.
     Stored(ChatMessage),
     /// The same `clientMessageId` came before: roll back, and read it with [`get_first_sent`].
     Resent,
+    /// Nothing was stored; [`why_refused`] says why, once the sender's session is known to live.
+    Refused,
 }
 
-/// Stores a message under the next number, if the sender is a participant and the chat is not locked; all of it in one
-/// statement, so that membership cannot be lost between a check and the write.
-pub async fn send(tx: &mut Tx, new: &NewMessage, now: OffsetDateTime) -> Result<Sent> {
+/// Stores a message under the next number, if the sender's session lives, the sender may act in the conversation and the
+/// chat is open: all of it in one statement, so that nothing can be lost between a check and the write, and so that a
+/// connection without a transaction pays one round trip and one commit. The sender has read what it writes.
+pub async fn send(conn: &mut PgConnection, new: &NewMessage, now: OffsetDateTime) -> Result<Sent> {
     let (conversation, mission) = new.room.ids();
     let id = MessageId::new();
     let stored = sqlx::query!(
         r#"with place as (
-               update conversations set head = head + 1
-                where (id = $1 or mission_id = $2) and locked_at is null and is_mission_participant(mission_id, $3)
+               update conversations set head = head + 1, active_at = $8
+                where id = coalesce($1, (select c.id from conversations c where c.mission_id = $2))
+                  and locked_at is null and (lock_at is null or lock_at > $8)
+                  and exists (select from sessions s where s.id = $9 and s.user_id = $3 and s.revoked_at is null and s.expires_at > $8)
+                  and may_act_in_conversation(mission_id, client_id, talent_id, $3)
                returning id, mission_id, head
            ), stored as (
                insert into messages (conversation_id, seq, id, sender_id, kind, content, attachments, client_message_id, created_at)
                select id, head, $4, $3, 'TEXT', $5, $6, $7, $8 from place
+           ), marked as (
+               insert into read_marks (user_id, conversation_id, seq) select $3, id, head from place
+               on conflict (user_id, conversation_id) do update set seq = excluded.seq
            )
            select id as "id: ConversationId", mission_id as "mission_id: MissionId", head from place"#,
         conversation,
@@ -151,16 +111,17 @@ pub async fn send(tx: &mut Tx, new: &NewMessage, now: OffsetDateTime) -> Result<
         &new.attachments,
         new.client_message_id,
         now,
+        new.session.0,
     )
-    .fetch_optional(&mut **tx)
+    .fetch_optional(conn)
     .await;
     let place = match stored {
         Ok(Some(place)) => place,
-        Ok(None) => return Err(why_refused(tx, new).await?),
+        Ok(None) => return Ok(Sent::Refused),
         Err(error) if violates(&error, "messages_resend") => return Ok(Sent::Resent),
         Err(error) => return Err(error.into()),
     };
-    let message = ChatMessage {
+    Ok(Sent::Stored(ChatMessage {
         id,
         conversation_id: place.id,
         mission_id: place.mission_id,
@@ -171,14 +132,15 @@ pub async fn send(tx: &mut Tx, new: &NewMessage, now: OffsetDateTime) -> Result<
         attachments: new.attachments.clone(),
         client_message_id: new.client_message_id.clone(),
         created_at: now,
-    };
-    live::announce(tx, Channel::Conversation(place.id), &message.delivery());
-    Ok(Sent::Stored(message))
+    }))
 }
 
-async fn why_refused(conn: &mut PgConnection, new: &NewMessage) -> Result<Error> {
-    get_for_reader(conn, new.room, new.sender, false).await?;
-    Ok(Error::Refused { code: "CHAT_LOCKED", message: "This chat is locked" })
+/// Why a send stored nothing.
+pub async fn why_refused(conn: &mut PgConnection, room: Address, sender: Viewer) -> Error {
+    match conversations::get_to_act(conn, room, sender).await {
+        Err(refused) => refused,
+        Ok(_) => Error::Refused { code: "CHAT_LOCKED", message: "This chat is locked" },
+    }
 }
 
 /// Messages as they are read; the rest of the statement says which.
@@ -199,7 +161,8 @@ macro_rules! select_messages {
 pub async fn get_first_sent(conn: &mut PgConnection, new: &NewMessage) -> Result<ChatMessage> {
     let (conversation, mission) = new.room.ids();
     let first = select_messages!(
-        "where (conversation_id = $1 or mission_id = $2) and sender_id = $3 and client_message_id = $4",
+        "where conversation_id = coalesce($1, (select c.id from conversations c where c.mission_id = $2))
+           and sender_id = $3 and client_message_id = $4",
         conversation,
         mission,
         new.sender.0,
@@ -223,7 +186,7 @@ pub async fn post_system(
 ) -> Result<ChatMessage> {
     let row = sqlx::query!(
         r#"with place as (
-               update conversations set head = head + 1 where mission_id = $1 returning id, head
+               update conversations set head = head + 1, active_at = $4 where mission_id = $1 returning id, head
            )
            insert into messages (conversation_id, seq, id, kind, content, created_at)
            select id, head, $2, 'SYSTEM', $3, $4 from place

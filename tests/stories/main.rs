@@ -9,6 +9,8 @@ mod applications;
 mod auth;
 mod availability;
 mod chat;
+mod conversations;
+mod edge;
 mod eligibility;
 mod engine;
 mod explanation;

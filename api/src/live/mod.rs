@@ -65,6 +65,8 @@ impl std::fmt::Debug for Subscriber {
 #[derive(Debug)]
 struct SignedIn {
     session: SessionId,
+    /// Then a suspension closes it no second time.
+    was_suspended: bool,
     cut: Cut,
 }
 
@@ -130,6 +132,11 @@ impl Hub {
     /// Signed-in sockets of this process.
     pub fn connections(&self) -> usize {
         self.sockets().len()
+    }
+
+    /// Until [`close`](Self::close) is called.
+    pub async fn stopping(&self) {
+        self.0.stop.cancelled().await;
     }
 
     /// Tells every socket to close with 1012 (service restart).
@@ -220,14 +227,15 @@ impl Hub {
     }
 
     /// Hands a signal to its room, if sockets of this process listen there. A full inbox may drop it: the room refills.
-    fn deliver(&self, name: &str, payload: &str) {
+    fn deliver(&self, name: &str, payload: &str, from_redis: bool) {
         if name == live::CONTROL {
             return self.compare_sessions_of(payload);
         }
         let Ok(channel) = name.parse::<Channel>() else { return };
         let Some(room) = self.rooms().get(&channel).cloned() else { return };
-        match serde_json::from_str::<Delivery>(payload) {
-            Ok(delivery) => drop(room.try_send(ToRoom::Deliver(delivery))),
+        match Delivery::read(payload, from_redis, self.0.db.bus()) {
+            Ok(Some(delivery)) => drop(room.try_send(ToRoom::Deliver(delivery))),
+            Ok(None) => {}
             Err(error) => tracing::warn!(%error, name, "a signal that is no delivery"),
         }
     }
@@ -242,7 +250,7 @@ impl Hub {
                         continue;
                     };
                     if let Some(channel) = self.0.db.bus().channel(&name) {
-                        self.deliver(channel, &payload);
+                        self.deliver(channel, &payload, true);
                     }
                 }
                 PushKind::Disconnection => {
@@ -264,7 +272,7 @@ impl Hub {
             match local.recv().await {
                 Ok(signal) => {
                     let Signal { channel, payload } = &*signal;
-                    self.deliver(channel, payload);
+                    self.deliver(channel, payload, false);
                 }
                 Err(RecvError::Lagged(_)) => self.0.suspicion.notify_one(),
                 Err(RecvError::Closed) => return,
@@ -335,8 +343,11 @@ impl Hub {
 
     fn cut_ended(&self, ended: &[sessions::Ended]) {
         for socket in self.sockets().values() {
-            if let Some(ended) = ended.iter().find(|ended| ended.session == socket.session) {
-                socket.cut.cut(if ended.suspended { SUSPENDED } else { SESSION_ENDED });
+            match ended.iter().find(|ended| ended.session == socket.session) {
+                Some(ended) if !ended.suspended => socket.cut.cut(SESSION_ENDED),
+                // Closed once: who comes back finishes the chat of a mission in progress.
+                Some(_) if !socket.was_suspended => socket.cut.cut(SUSPENDED),
+                Some(_) | None => {}
             }
         }
     }
@@ -346,6 +357,10 @@ impl Hub {
         let mut conn = self.0.db.conn().await?;
         let ended = sessions::list_ended(&mut conn, &ours).await?;
         self.cut_ended(&ended);
+        for socket in self.sockets().values_mut().filter(|socket| socket.was_suspended) {
+            // Lifted meanwhile: the next suspension closes it again.
+            socket.was_suspended = ended.iter().any(|ended| ended.session == socket.session);
+        }
         Ok(())
     }
 }

@@ -1,8 +1,8 @@
 //! The socket's frames, as they are read and written.
 
+use domain::conversations::Address;
 use domain::ids::{ConversationId, MessageId, MissionId, UserId};
 use domain::live::Event;
-use domain::messages::Address;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -29,6 +29,7 @@ pub(super) enum Request {
     Join { room: Address, after: Option<i64> },
     Leave(Address),
     Send(Send),
+    Read { conversation: ConversationId, seq: i64 },
 }
 
 #[derive(Debug, Deserialize)]
@@ -51,32 +52,37 @@ pub(super) struct Send {
 
 impl Send {
     pub(super) fn room(&self) -> Result<Address, Fault> {
-        match (self.mission_id, self.conversation_id) {
-            (Some(mission), None) => Ok(Address::Mission(MissionId(mission))),
-            (None, Some(conversation)) => Ok(Address::Conversation(ConversationId(conversation))),
-            _ => Err(Fault::invalid("either missionId or conversationId is needed")),
-        }
-    }
-
-    pub(super) fn check(&self) -> Result<(), Fault> {
-        let length = self.content.chars().count();
-        let id = self.client_message_id.as_ref().map_or(1, |id| id.chars().count());
-        match () {
-            () if !(1..=2000).contains(&length) => Err(Fault::invalid("content has 1 to 2,000 characters")),
-            () if self.content.trim().is_empty() => Err(Fault::invalid("content is blank")),
-            () if self.content.contains('\0') => Err(Fault::invalid("content must not contain U+0000")),
-            () if !(1..=64).contains(&id) => Err(Fault::invalid("clientMessageId has 1 to 64 characters")),
-            () if self.attachments.len() > 5 => Err(Fault::invalid("at most 5 attachments")),
-            () => Ok(()),
-        }
+        address(self.mission_id, self.conversation_id)
     }
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Place {
-    mission_id: Uuid,
+    mission_id: Option<Uuid>,
+    conversation_id: Option<Uuid>,
     after_seq: Option<i64>,
+}
+
+impl Place {
+    fn room(&self) -> Result<Address, Fault> {
+        address(self.mission_id, self.conversation_id)
+    }
+}
+
+fn address(mission: Option<Uuid>, conversation: Option<Uuid>) -> Result<Address, Fault> {
+    match (mission, conversation) {
+        (Some(mission), None) => Ok(Address::Mission(MissionId(mission))),
+        (None, Some(conversation)) => Ok(Address::Conversation(ConversationId(conversation))),
+        _ => Err(Fault::invalid("either missionId or conversationId is needed")),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Read {
+    conversation_id: Uuid,
+    seq: i64,
 }
 
 fn not_negative(after: Option<i64>) -> Result<(), Fault> {
@@ -101,10 +107,11 @@ impl ClientFrame {
         }
         // The seed's clients send the bare id.
         let place = || match &self.data {
-            Value::String(_) => Ok(Place { mission_id: data(&self.data)?, after_seq: None }),
+            Value::String(_) => {
+                Ok(Place { mission_id: Some(data(&self.data)?), conversation_id: None, after_seq: None })
+            }
             object => data::<Place>(object),
         };
-        let mission = |place: &Place| Address::Mission(MissionId(place.mission_id));
         Ok(match self.event.as_str() {
             "auth" => {
                 let auth: Auth = data(&self.data)?;
@@ -114,10 +121,15 @@ impl ClientFrame {
             "mission:join" => {
                 let place = place()?;
                 not_negative(place.after_seq)?;
-                Request::Join { room: mission(&place), after: place.after_seq }
+                Request::Join { room: place.room()?, after: place.after_seq }
             }
-            "mission:leave" => Request::Leave(mission(&place()?)),
+            "mission:leave" => Request::Leave(place()?.room()?),
             "chat:send" => Request::Send(data(&self.data)?),
+            "chat:read" => {
+                let read: Read = data(&self.data)?;
+                not_negative(Some(read.seq))?;
+                Request::Read { conversation: ConversationId(read.conversation_id), seq: read.seq }
+            }
             _ => {
                 return Err(Fault {
                     code: "UNKNOWN_EVENT".into(),
@@ -146,10 +158,13 @@ impl Event for Ready {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Joined {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) mission_id: Option<MissionId>,
     pub(super) conversation_id: ConversationId,
     pub(super) seq: i64,
     pub(super) members: Vec<UserId>,
+    /// That nobody who is cared for may be named.
+    pub(super) notice: &'static str,
 }
 
 impl Event for Joined {
@@ -238,7 +253,10 @@ impl From<ApiError> for Fault {
 
 impl From<domain::Error> for Fault {
     fn from(error: domain::Error) -> Self {
-        ApiError::from(error).into()
+        match error {
+            domain::Error::Invalid { field, message } => Self::invalid(format!("{field} {message}")),
+            error => ApiError::from(error).into(),
+        }
     }
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use domain::conversations::{self, Address};
 use domain::live::{self, Channel};
-use domain::messages::{self, Address, NewMessage, Sent};
+use domain::messages::NewMessage;
 use domain::sessions::Viewer;
 use domain::users::Status;
 use futures_util::stream::{SplitSink, SplitStream};
@@ -20,7 +21,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_util::sync::CancellationToken;
 
 use super::protocol::{self, ClientFrame, Fault, Joined, Ready, Request, Stored};
-use super::{Close, Cut, Hub, Member, SESSION_ENDED, SUSPENDED, SignedIn, TOO_SLOW, TRY_AGAIN};
+use super::{Close, Cut, Hub, Member, SESSION_ENDED, SignedIn, TOO_SLOW, TRY_AGAIN};
 use crate::App;
 use crate::error::ApiError;
 use crate::guard::{self, Bearer};
@@ -65,6 +66,12 @@ pub fn upgrade(request: &HttpRequest, socket: WebSocket, app: Data<&App>) -> Res
         tasks.track_future(Socket::new(app, stream).serve(bearer, stop))
     };
     socket.protocols(["bearer"]).config(config).on_upgrade(serve).into_response()
+}
+
+/// poem would answer HEAD as GET, and upgrade.
+#[handler]
+pub fn no_head() -> Result<(), ApiError> {
+    Err(ApiError::MethodNotAllowed { allow: "GET".into() })
 }
 
 /// `Sec-WebSocket-Protocol: bearer, <token>`, for browsers, which cannot set headers.
@@ -233,16 +240,20 @@ impl Socket {
             ApiError::Unauthorized { .. } => SESSION_ENDED,
             _ => TRY_AGAIN,
         })?;
-        if viewer.status == Status::Suspended {
-            return Err(SUSPENDED);
-        }
         if self.claims.as_ref().is_some_and(|old| old.sub != claims.sub) {
             return Err(Close(UNAUTHENTICATED, "token of another user"));
         }
         self.claims = Some(claims);
         let hub = self.app.hub.clone();
         let connection = self.member.connection;
-        hub.sockets().insert(connection, SignedIn { session: viewer.session, cut: self.member.cut.clone() });
+        hub.sockets().insert(
+            connection,
+            SignedIn {
+                session: viewer.session,
+                was_suspended: viewer.status == Status::Suspended,
+                cut: self.member.cut.clone(),
+            },
+        );
         self.member.user = viewer.user;
         let greeting = Box::new(move |event_seq| {
             live::frame(&Ready { user_id: viewer.user, event_seq, connection_id: connection })
@@ -266,19 +277,19 @@ impl Socket {
     async fn answer(&mut self, request: Request, id: Option<&str>) -> Result<Option<String>, Fault> {
         // Read anew for each frame: a revoked session or a suspended account acts at once.
         let Some(claims) = self.claims.clone() else { return Err(Fault::unauthenticated()) };
-        let viewer = guard::viewer(&self.app, &Some(Ok(claims))).await?;
-        if viewer.status == Status::Suspended {
-            return Err(ApiError::Forbidden {
-                code: "ACCOUNT_SUSPENDED",
-                message: "This account is suspended",
-            }
-            .into());
+        if let Request::Send(send) = request {
+            // Its own statement asks for session and status.
+            return self.send(claims, send, id).await;
         }
+        let viewer = guard::viewer(&self.app, &Some(Ok(claims))).await?;
         match request {
-            Request::Auth(_) => Ok(None),
+            Request::Auth(_) | Request::Send(_) => Ok(None),
             Request::Join { room, after } => self.join_room(viewer, room, after).await,
             Request::Leave(room) => self.leave_room(room, id).await,
-            Request::Send(send) => self.send(viewer, send, id).await,
+            Request::Read { conversation, seq } => {
+                crate::conversations::read(&self.app, viewer, conversation, seq).await?;
+                Ok(Some(protocol::ack(id, serde_json::json!({}))))
+            }
         }
     }
 
@@ -289,8 +300,8 @@ impl Socket {
         after: Option<i64>,
     ) -> Result<Option<String>, Fault> {
         let mut conn = self.app.db.conn().await?;
-        let conversation = messages::get_for_reader(&mut conn, room, viewer.user, viewer.is_admin()).await?;
-        let members = messages::list_members(&mut conn, conversation.id).await?;
+        let conversation = conversations::get_to_enter(&mut conn, room, viewer).await?;
+        let members = conversations::list_members(&mut conn, conversation.id).await?;
         drop(conn);
         let greeting = Box::new(move |seq| {
             live::frame(&Joined {
@@ -298,6 +309,7 @@ impl Socket {
                 conversation_id: conversation.id,
                 seq,
                 members,
+                notice: conversations::NOTICE,
             })
         });
         let hub = self.app.hub.clone();
@@ -316,32 +328,23 @@ impl Socket {
     /// Stores a message. The ack is written before this socket's next delivery, hence before the message itself.
     async fn send(
         &self,
-        viewer: Viewer,
+        claims: Claims,
         send: protocol::Send,
         id: Option<&str>,
     ) -> Result<Option<String>, Fault> {
-        send.check()?;
         let new = NewMessage {
             room: send.room()?,
-            sender: viewer.user,
+            sender: claims.sub,
+            session: claims.sid,
             content: send.content,
             attachments: send.attachments.iter().map(ToString::to_string).collect(),
             client_message_id: send.client_message_id,
         };
-        if let Some(seconds) = self.app.limiter.check_chat(&viewer.user.to_string()).await.retry_after {
+        new.check()?;
+        if let Some(seconds) = self.app.limiter.check_chat(&new.sender.to_string()).await.retry_after {
             return Err(Fault::rate_limited(seconds));
         }
-        let mut tx = self.app.db.begin().await?;
-        let message = match messages::send(&mut tx, &new, self.app.clock.now()).await? {
-            Sent::Stored(message) => {
-                tx.commit().await?;
-                message
-            }
-            Sent::Resent => {
-                drop(tx);
-                messages::get_first_sent(&mut *self.app.db.conn().await?, &new).await?
-            }
-        };
+        let message = crate::conversations::say_alone(&self.app, &new, &Some(Ok(claims))).await?;
         let stored = Stored { message_id: message.id, seq: message.seq, created_at: message.created_at };
         Ok(Some(protocol::ack(id, stored)))
     }

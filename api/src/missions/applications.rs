@@ -116,6 +116,8 @@ struct ApplicationAcceptance {
 #[OpenApi(prefix_path = "/api/v1", tag = "wire::Tag::Matching")]
 impl ApplicationsApi {
     /// Apply to a mission
+    ///
+    /// The mission must be open and the talent verified; applying twice is 409. The rate may differ from the mission's.
     #[oai(path = "/matching/missions/:id/apply", method = "post", operation_id = "applyToMission")]
     async fn apply_to_mission(
         &self,
@@ -138,6 +140,8 @@ impl ApplicationsApi {
     }
 
     /// The applications to a mission
+    ///
+    /// Only the mission's side sees them; newest first.
     #[oai(path = "/matching/missions/:id/applications", method = "get", operation_id = "listApplications")]
     async fn list_applications(
         &self,
@@ -160,6 +164,8 @@ impl ApplicationsApi {
     }
 
     /// One's own applications
+    ///
+    /// Newest first, each with the public view of its mission.
     #[oai(path = "/me/applications", method = "get", operation_id = "listMyApplications")]
     async fn list_my_applications(
         &self,
@@ -206,6 +212,8 @@ impl ApplicationsApi {
     }
 
     /// Reject an application
+    ///
+    /// Only the mission's side decides, while the application is pending; the talent is notified.
     #[oai(path = "/applications/:id/reject", method = "post", operation_id = "rejectApplication")]
     async fn reject_application(
         &self,
@@ -221,6 +229,8 @@ impl ApplicationsApi {
     }
 
     /// Take an application back
+    ///
+    /// Only one's own, while it is pending; an accepted one is left by withdrawing from the mission.
     #[oai(path = "/applications/:id/withdraw", method = "post", operation_id = "withdrawApplication")]
     async fn withdraw_application(
         &self,

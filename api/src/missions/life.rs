@@ -44,8 +44,7 @@ pub(super) struct MissionChange {
     address: Option<Text>,
     #[oai(validator(min_length = 1, max_length = 100))]
     city: Option<Text>,
-    #[oai(validator(max_length = 5, custom = "wire::Like(&wire::POSTAL_CODE)"))]
-    postal_code: Option<Text>,
+    postal_code: Option<wire::PostalCode>,
     /// Degrees; with longitude.
     #[oai(validator(minimum(value = "-90"), maximum(value = "90")))]
     latitude: Option<f64>,
@@ -279,6 +278,8 @@ impl MissionLifeApi {
     }
 
     /// Repeat a mission at other dates
+    ///
+    /// One new open mission for each of up to 31 dates, all or none; each is matched for itself.
     #[oai(path = "/matching/missions/:id/duplicate", method = "post", operation_id = "duplicateMission")]
     async fn duplicate_mission(
         &self,
@@ -299,6 +300,8 @@ impl MissionLifeApi {
     }
 
     /// What cancelling would cost now
+    ///
+    /// With the moments until which it is free or half the planned amount, so that a screen can say so before.
     #[oai(
         path = "/matching/missions/:id/cancellation",
         method = "get",

@@ -77,8 +77,7 @@ struct MissionRequest {
     address: Option<Text>,
     #[oai(validator(min_length = 1, max_length = 100))]
     city: Text,
-    #[oai(validator(max_length = 5, custom = "wire::Like(&wire::POSTAL_CODE)"))]
-    postal_code: Text,
+    postal_code: wire::PostalCode,
     /// Degrees; with longitude.
     #[oai(validator(minimum(value = "-90"), maximum(value = "90")))]
     latitude: Option<f64>,
@@ -313,6 +312,9 @@ enum MissionCreated {
 #[OpenApi(prefix_path = "/api/v1/matching", tag = "wire::Tag::Matching")]
 impl MissionsApi {
     /// Post a mission
+    ///
+    /// Answered before matching has run: `matching` is PENDING and the result comes live. Without an end the mission lasts 8 hours;
+    /// it must begin in the future and last at most 12 hours.
     #[oai(path = "/missions", method = "post", operation_id = "createMission")]
     async fn create_mission(
         &self,
@@ -351,6 +353,8 @@ impl MissionsApi {
     }
 
     /// List missions
+    ///
+    /// `scope=mine` lists those that the caller takes part in, `scope=open` the public view of what anybody may apply to; newest first.
     #[oai(path = "/missions", method = "get", operation_id = "listMissions")]
     #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn list_missions(
@@ -402,6 +406,8 @@ impl MissionsApi {
     }
 
     /// Read a mission
+    ///
+    /// Participants and admins see all of it; other talents see the public view, without the address.
     #[oai(path = "/missions/:id", method = "get", operation_id = "getMission")]
     async fn get_mission(
         &self,
@@ -429,6 +435,8 @@ impl MissionsApi {
     }
 
     /// The stored top three
+    ///
+    /// What the last matching chose, with the state of each invitation; fewer than three, or none, when nobody else fits.
     #[oai(path = "/missions/:id/matches", method = "get", operation_id = "listMatches")]
     async fn list_matches(
         &self,
@@ -443,6 +451,9 @@ impl MissionsApi {
     }
 
     /// The live ranking, explained
+    ///
+    /// Computed at each call, with the parts of each score, for a wider radius or other specialties than the mission's; nobody is
+    /// invited by it.
     #[oai(path = "/missions/:id/candidates", method = "get", operation_id = "listCandidates")]
     async fn list_candidates(
         &self,

@@ -138,6 +138,10 @@ impl Tx {
         }
     }
 
+    pub fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
     /// Within [`Db::jointly`], what is kept here counts with the commit at the end.
     pub async fn commit(self) -> Result<(), sqlx::Error> {
         match self.held {

@@ -1,5 +1,7 @@
 //! The OpenAPI document: generated from the code, committed under `openapi/`, served byte for byte.
 
+mod examples;
+
 use poem::endpoint::make_sync;
 use poem::http::header;
 use poem::web::Html;
@@ -85,6 +87,8 @@ impl Document {
         say_what_is_idempotent(&mut value);
         say_what_comes_in_headers(&mut value);
         close_request_bodies(&mut value);
+        bound_integers(&mut value);
+        examples::illustrate(&mut value);
         let json = format!("{value:#}\n");
         Self { yaml: yaml(&value), json, value }
     }
@@ -208,6 +212,52 @@ fn close_request_bodies(document: &mut Value) {
     }
 }
 
+fn operations_mut(document: &mut Value) -> impl Iterator<Item = &mut Value> {
+    let paths = document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
+    paths.flat_map(|methods| methods.as_object_mut()).flat_map(|methods| methods.values_mut())
+}
+
+/// Numbers that we count or keep ourselves; those that come in are bounded where they are parsed.
+fn bound_integers(document: &mut Value) {
+    const CLOSER: [(&str, i64, i64); 12] = [
+        ("filled", 0, 20),
+        ("slots", 1, 20),
+        ("hourlyRateCents", 1, 100_000),
+        ("points", -2_147_483_648, 2_147_483_647),
+        ("priority", 0, 2),
+        ("proposedRateCents", 1200, 10_000),
+        ("radiusKm", 1, 200),
+        ("rank", 1, 2_147_483_647),
+        ("seq", 1, MOST_EXACT),
+        ("shareBps", 0, 10_000),
+        ("wave", 1, 32_767),
+        ("attempt", 0, 32_767),
+    ];
+    /// Above, a JSON number is no longer exact in JavaScript.
+    const MOST_EXACT: i64 = (1 << 53) - 1;
+    for schema in
+        document["components"]["schemas"].as_object_mut().into_iter().flat_map(|all| all.values_mut())
+    {
+        for (name, property) in schema["properties"].as_object_mut().into_iter().flatten() {
+            if property["type"] != "integer" {
+                continue;
+            }
+            let most = match property["format"].as_str() {
+                Some("int16") => i64::from(i16::MAX),
+                Some("int32") => i64::from(i32::MAX),
+                _ => MOST_EXACT,
+            };
+            let closer = CLOSER.iter().find(|(known, ..)| known == name);
+            let (least, most) = closer.map_or((0, most), |(_, least, most)| (*least, *most));
+            for (bound, value) in [("minimum", least), ("maximum", most)] {
+                if property.get(bound).is_none() {
+                    property[bound] = value.into();
+                }
+            }
+        }
+    }
+}
+
 /// YAML by way of JSON's own scalars, which are YAML too: no second serialiser to disagree with the first.
 fn yaml(value: &Value) -> String {
     fn write(value: &Value, indent: usize, out: &mut String) {
@@ -275,9 +325,8 @@ pub fn mount(route: Route, document: Document) -> Route {
 mod tests {
     use super::*;
 
-    /// Schemas of requests are those that admit no further fields.
     #[test]
-    fn everything_that_comes_in_is_bounded() {
+    fn everything_is_bounded() {
         fn unbounded(schema: &Value) -> bool {
             let has = |field: &str| schema.get(field).is_some();
             match schema["type"].as_str() {
@@ -287,13 +336,40 @@ mod tests {
                 _ => false,
             }
         }
-        let document = Document::build();
+        let mut document = Document::build();
         for (name, schema) in document.value["components"]["schemas"].as_object().unwrap() {
-            if schema["additionalProperties"] == false {
-                for (field, schema) in schema["properties"].as_object().into_iter().flatten() {
-                    assert!(!unbounded(schema), "{name}.{field} has no bound");
-                }
+            for (field, schema) in schema["properties"].as_object().into_iter().flatten() {
+                assert!(!unbounded(schema), "{name}.{field} has no bound");
             }
+        }
+        for operation in operations_mut(&mut document.value) {
+            let headers = operation["responses"].as_object().unwrap().values();
+            let headers = headers.flat_map(|response| response["headers"].as_object()).flatten();
+            let headers = headers.map(|(name, header)| (name.as_str(), &header["schema"]));
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let parameters = parameters.map(|one| (one["name"].as_str().unwrap(), &one["schema"]));
+            for (name, schema) in headers.chain(parameters) {
+                assert!(!unbounded(schema), "{} {name} has no bound", operation["operationId"]);
+            }
+        }
+    }
+
+    #[test]
+    fn forms_of_texts_are_in_the_document() {
+        let document = Document::build();
+        let schemas = &document.value["components"]["schemas"];
+        for (schema, field) in [
+            ("Registration", "email"),
+            ("Registration", "phone"),
+            ("NewMember", "email"),
+            ("AccountChange", "phone"),
+            ("MissionRequest", "postalCode"),
+            ("ProfileChange", "avatarUrl"),
+            ("EstablishmentChange", "siret"),
+            ("WeeklySlotView", "from"),
+        ] {
+            let pattern = schemas[schema]["properties"][field]["pattern"].as_str().unwrap_or_default();
+            assert!(crate::wire::form(pattern).is_some(), "{schema}.{field}: {pattern}");
         }
     }
 
@@ -318,7 +394,12 @@ mod tests {
                     .unwrap_or_else(|| panic!("{method} {path} has no operationId"));
                 assert!(ids.insert(id.to_owned()), "{id} is there twice");
                 assert!(operation["summary"].is_string(), "{id} has no summary");
-                assert!(operation["tags"][0].is_string(), "{id} has no tag");
+                let description = operation["description"].as_str().unwrap_or_default();
+                assert!(description.ends_with('.'), "{id} has no description");
+                let tag = &operation["tags"][0];
+                let tags = document.value["tags"].as_array().unwrap();
+                let described = |one: &Value| one["name"] == *tag && one["description"].is_string();
+                assert!(tags.iter().any(described), "{id}: tag {tag} has no description");
                 let answers = operation["responses"].as_object().unwrap();
                 if operation["security"] != json!([]) {
                     assert!(

@@ -1,0 +1,303 @@
+//! One example per property, and out of them one of each body.
+
+use serde_json::{Map, Value, json};
+
+/// A property, or a schema's property when the name alone is not enough, and its example in JSON.
+const PROPERTIES: &str = r#"
+accessToken "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIwMTk5In0.c2lnbmF0dXJl"
+address "12 rue Saint-Ambroise"
+after 41
+attachments []
+attempt 1
+available true
+avatarUrl "https://cdn.example/nadia.webp"
+averageRating 4.8
+before 42
+billingAddress "12 rue Saint-Ambroise, 75011 Paris"
+billingEmail "compta@les-tilleuls.example"
+billingName "EHPAD Les Tilleuls"
+bio "Infirmière depuis douze ans, en gériatrie surtout."
+canDoNightShift true
+cancelReason "La titulaire est de retour."
+cancellationCents 10000
+city "Paris"
+clientMessageId "web-1"
+closeness 92.5
+code "NOT_FOUND"
+compliant true
+contactName "Claire Fontaine"
+contactPhone "+33639980001"
+content "Bonjour, le code de la porte est le 12A."
+count 4
+coverLetter "Je connais bien votre établissement."
+crashes 0
+creditLimitCents 500000
+currentPassword "correct horse battery"
+cursor "AAAAAAAA"
+dead 0
+depth 12
+description "Tour du matin, dix-huit résidents."
+device "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0"
+distanceKm 2.4
+email "nadia.benali@example.org"
+endDate "2030-03-04T16:00:00Z"
+error "421 try again later"
+establishmentName "EHPAD Les Tilleuls"
+experience 100
+field "startDate"
+filled 1
+firstName "Nadia"
+found "ide"
+ExceptionView.from "2030-03-04T08:00:00Z"
+WeeklySlotView.from "08:00"
+hasDriverLicense true
+headline "Infirmière diplômée d'État"
+hourlyRateCents 2500
+ProfessionView.id "ide"
+ip "198.51.100.7"
+isCurrent true
+isEmailVerified true
+isInvited false
+isMarketplaceVisible true
+isNightShift false
+isVideoEnabled false
+jobId "ide"
+JobView.body "{\"mission\":\"0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7\"}"
+NotificationView.body "EHPAD Les Tilleuls vous propose une mission."
+JobView.kind "match-mission"
+kind "match-mission"
+label "Infirmier diplômé d'État"
+lastInitial "B"
+lastName "Benali"
+latitude 48.8589
+limit 20
+Me.locale "fr"
+longitude 2.379
+matched true
+matchedSpecialties ["geriatrie"]
+message "mission not found"
+DiplomaView.name "Diplôme d'État d'infirmier"
+EstablishmentChange.name "EHPAD Les Tilleuls"
+EstablishmentView.name "EHPAD Les Tilleuls"
+name "matching"
+newPassword "a longer horse battery"
+nextCursor "AAAAAAAA"
+password "correct horse battery"
+path "/api/v1/matching/missions/0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7"
+paused false
+pendingEmail "nadia@example.com"
+phone "+33639980002"
+plannedCents 20000
+points 0
+postalCode "75011"
+priceCents 10000
+priority 1
+proposedRateCents 2600
+queue "matching"
+radiusKm 30
+rank 1
+rating 96
+reason "Une absence de dernière minute."
+referralCode "K7M2P9QX"
+referrerCode "K7M2P9QX"
+refreshToken "0199f2d45d4e7c3b8a216f0d9be1c2a7.1.c2lnbmF0dXJl"
+requestId "0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7"
+requiredDocuments ["DIPLOMA", "ID_CARD"]
+requiresCar false
+requiresDiploma true
+ruleVersion "1"
+running 2
+score 100
+seq 42
+shareBps 5000
+siret "73282932000074"
+slots 1
+ScoreParts.specialties 100
+specialties ["geriatrie"]
+listCandidates.specialties "geriatrie,alzheimer"
+startDate "2030-03-04T08:00:00Z"
+statusCode 404
+tags ["fiable"]
+ExceptionView.to "2030-03-04T18:00:00Z"
+WeeklySlotView.to "18:00"
+title "Renfort – Infirmier diplômé d'État"
+NotificationView.title "Une mission pour vous"
+token "c2luZ2xlLXVzZSB0b2tlbiBvZiBhIG1haWw"
+totalMissions 41
+totalReviews 27
+NotificationView.type "NEW_MATCH"
+unread 3
+unreadOnly true
+value 100
+wanted "ide"
+wave 1
+weekday 1
+weekly [{"weekday": 1, "from": "08:00", "to": "18:00"}]
+weight 35
+weightedScore 94.1
+wouldChange ["A rating of 4.9 or more"]
+year 2014
+"#;
+
+/// Of a refusal, per status.
+const REFUSALS: [(&str, &str, &str); 12] = [
+    ("400", "INVALID_REQUEST", "startDate: must be in the future"),
+    ("401", "SESSION_ENDED", "This session has ended; sign in again"),
+    ("403", "ROLE_NOT_ALLOWED", "Your role may not do this"),
+    ("404", "NOT_FOUND", "mission not found"),
+    ("409", "MISSION_NOT_OPEN", "This mission is no longer open"),
+    ("410", "TOKEN_EXPIRED", "This link has expired; ask for another"),
+    ("413", "PAYLOAD_TOO_LARGE", "the body is larger than 1 MiB"),
+    ("415", "UNSUPPORTED_MEDIA_TYPE", "the body must be application/json"),
+    ("422", "IDEMPOTENCY_KEY_REUSED", "This key belongs to another request"),
+    ("429", "RATE_LIMITED", "too many requests; try again in 1 s"),
+    ("500", "INTERNAL", "something went wrong on our side"),
+    ("503", "DATABASE_UNAVAILABLE", "try again in a moment"),
+];
+
+const SOME_ID: &str = "0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7";
+const SOME_TIME: &str = "2030-03-04T08:00:00Z";
+
+/// Gives every property, parameter and body its example.
+pub fn illustrate(document: &mut Value) {
+    let schemas = document["components"]["schemas"].clone();
+    let table = Table::read(&schemas);
+    for (owner, schema) in document["components"]["schemas"].as_object_mut().into_iter().flatten() {
+        if let Some(first) = schema["enum"].get(0).cloned() {
+            schema["example"] = first;
+        }
+        for (name, property) in schema["properties"].as_object_mut().into_iter().flatten() {
+            // Beside a reference nothing may stand; what it means has an example itself.
+            if property.get("$ref").is_none() {
+                property["example"] = table.value(property, owner, name);
+            }
+        }
+    }
+    for operation in super::operations_mut(document) {
+        let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+        for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+            if parameter.get("example").is_none() {
+                let name = parameter["name"].as_str().unwrap_or_default().to_owned();
+                parameter["example"] = table.value(&parameter["schema"], &id, &name);
+            }
+        }
+        if let Some(body) = operation.get_mut("requestBody") {
+            let media = &mut body["content"]["application/json"];
+            media["example"] = table.value(&media["schema"], &id, "");
+        }
+        for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
+            if let Some(media) = response.get_mut("content").map(|content| &mut content["application/json"]) {
+                match status.as_str() {
+                    refused if refused >= "400" => {
+                        let reference = json!({ "$ref": format!("#/components/examples/Refused{refused}") });
+                        media["examples"] = json!({ "refused": reference });
+                    }
+                    _ => media["example"] = table.value(&media["schema"], &id, ""),
+                }
+            }
+        }
+    }
+    let refusal = |(status, code, message): (&str, &str, &str)| {
+        let mut body = table.value(&json!({ "$ref": "#/components/schemas/ErrorBody" }), "", "");
+        body["statusCode"] = status.parse::<i32>().unwrap_or_default().into();
+        body["code"] = code.into();
+        body["message"] = message.into();
+        if status != "400"
+            && let Some(body) = body.as_object_mut()
+        {
+            body.remove("errors");
+        }
+        (format!("Refused{status}"), json!({ "summary": code, "value": body }))
+    };
+    document["components"]["examples"] = Value::Object(REFUSALS.map(refusal).into_iter().collect());
+}
+
+struct Table<'s> {
+    schemas: &'s Value,
+    known: Map<String, Value>,
+}
+
+impl<'s> Table<'s> {
+    fn read(schemas: &'s Value) -> Self {
+        let lines = PROPERTIES.lines().filter_map(|line| line.split_once(' '));
+        let known =
+            lines.filter_map(|(name, text)| Some((name.to_owned(), serde_json::from_str(text).ok()?)));
+        Self { schemas, known: known.collect() }
+    }
+
+    /// The example of a schema, as the property `name` of `owner`; null when the table lacks it, which no check lets pass.
+    fn value(&self, schema: &Value, owner: &str, name: &str) -> Value {
+        if let Some(target) = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
+            return self.value(&self.schemas[target], target, "");
+        }
+        if let Some(first) = schema["enum"].get(0) {
+            return first.clone();
+        }
+        if let Some(properties) = schema["properties"].as_object() {
+            let examples =
+                properties.iter().map(|(name, property)| (name.clone(), self.value(property, owner, name)));
+            return Value::Object(examples.collect());
+        }
+        if schema["type"] == "array" && schema["items"].get("$ref").is_some() {
+            return json!([self.value(&schema["items"], owner, name)]);
+        }
+        let known = self.known.get(&format!("{owner}.{name}")).or_else(|| self.known.get(name));
+        match (known, schema["format"].as_str()) {
+            (_, Some("uuid")) => SOME_ID.into(),
+            (Some(example), _) => example.clone(),
+            (None, Some("date-time")) => SOME_TIME.into(),
+            (None, _) => Value::Null,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Document;
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_table_is_read() {
+        let table = Table::read(&Value::Null);
+        assert_eq!(table.known.len(), PROPERTIES.trim().lines().count());
+    }
+
+    #[test]
+    fn every_property_parameter_and_body_has_an_example() {
+        fn nulls(value: &Value, path: &str, found: &mut Vec<String>) {
+            match value {
+                Value::Null => found.push(path.to_owned()),
+                Value::Object(map) => {
+                    map.iter().for_each(|(name, value)| nulls(value, &format!("{path}.{name}"), found))
+                }
+                Value::Array(items) => items.iter().for_each(|value| nulls(value, path, found)),
+                _ => {}
+            }
+        }
+        let mut found = Vec::new();
+        let mut document = Document::build();
+        for (name, schema) in document.value["components"]["schemas"].as_object().unwrap() {
+            for (field, property) in schema["properties"].as_object().into_iter().flatten() {
+                if property.get("$ref").is_none() {
+                    nulls(&property["example"], &format!("{name}.{field}"), &mut found);
+                }
+            }
+        }
+        for operation in super::super::operations_mut(&mut document.value) {
+            let id = operation["operationId"].as_str().unwrap().to_owned();
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                nulls(&parameter["example"], &format!("{id} {}", parameter["name"]), &mut found);
+            }
+            if let Some(body) = operation.get("requestBody") {
+                nulls(&body["content"]["application/json"]["example"], &format!("{id} asks"), &mut found);
+            }
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                if let Some(media) = response.get("content").map(|content| &content["application/json"]) {
+                    let example = media.get("examples").unwrap_or(&media["example"]);
+                    nulls(example, &format!("{id} answers {status}"), &mut found);
+                }
+            }
+        }
+        assert!(found.is_empty(), "without example: {found:#?}");
+    }
+}

@@ -1,0 +1,310 @@
+//! Conversations: who is in one, and how far each has read.
+//!
+//! Who a member is, and whether a member may act, is said by two SQL functions, which the statements that read or write
+//! ask themselves: `is_conversation_member` and `may_act_in_conversation`.
+
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::ids::{ConversationId, MessageId, MissionId, UserId};
+use crate::messages::MessageKind;
+use crate::page::{Cursor, Page};
+use crate::sessions::Viewer;
+use crate::users::Status;
+
+/// Told to whoever enters a room: health data of those cared for has no place here.
+pub const NOTICE: &str = "Ne nommez jamais un patient ou un résident dans cette conversation, et n’y partagez aucune donnée de santé.";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sqlx(type_name = "conversation_kind", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ConversationKind {
+    Mission,
+    /// Between the two of a booking.
+    Booking,
+    /// Between a client and a talent whom a mission has brought together.
+    Direct,
+}
+
+/// A conversation by its own id or by its mission's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Address {
+    Conversation(ConversationId),
+    Mission(MissionId),
+}
+
+impl Address {
+    pub(crate) fn ids(self) -> (Option<Uuid>, Option<Uuid>) {
+        match self {
+            Self::Conversation(id) => (Some(id.0), None),
+            Self::Mission(id) => (None, Some(id.0)),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Conversation {
+    pub id: ConversationId,
+    pub mission_id: Option<MissionId>,
+    pub head: i64,
+    /// False for an admin who reads along.
+    pub is_member: bool,
+}
+
+pub async fn create_for_mission(
+    conn: &mut PgConnection,
+    mission: MissionId,
+    now: OffsetDateTime,
+) -> Result<ConversationId> {
+    let id = ConversationId::new();
+    sqlx::query!(
+        "insert into conversations (id, kind, mission_id, created_at, active_at) values ($1, 'MISSION', $2, $3, $3)",
+        id.0,
+        mission.0,
+        now,
+    )
+    .execute(conn)
+    .await?;
+    Ok(id)
+}
+
+/// What became of opening a direct conversation.
+#[derive(Clone, Copy, Debug)]
+pub enum Opened {
+    New(ConversationId),
+    /// The two have one already.
+    Existing(ConversationId),
+}
+
+/// Opens the one direct conversation of a client and a talent, if the mission gives them the right to one.
+pub async fn open_direct(
+    conn: &mut PgConnection,
+    mission: MissionId,
+    client: UserId,
+    talent: UserId,
+    now: OffsetDateTime,
+) -> Result<Opened> {
+    let opened = sqlx::query_scalar!(
+        r#"insert into conversations (id, kind, client_id, talent_id, created_at, active_at)
+           select $1, 'DIRECT', $3, $4, $5, $5 where may_open_direct_conversation($2, $3, $4)
+           on conflict (client_id, talent_id) where kind = 'DIRECT' do nothing
+           returning id as "id: ConversationId""#,
+        ConversationId::new().0,
+        mission.0,
+        client.0,
+        talent.0,
+        now,
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    if let Some(id) = opened {
+        return Ok(Opened::New(id));
+    }
+    let existing = sqlx::query_scalar!(
+        r#"select id as "id: ConversationId" from conversations where kind = 'DIRECT' and client_id = $1 and talent_id = $2"#,
+        client.0,
+        talent.0,
+    );
+    existing.fetch_optional(conn).await?.map(Opened::Existing).ok_or(Error::Refused {
+        code: "NOT_IN_CONTACT",
+        message: "No invitation, application or assignment of this mission brings you together",
+    })
+}
+
+/// The conversation, for someone who may read it: a member, or an admin.
+pub async fn get_for_reader(conn: &mut PgConnection, room: Address, reader: Viewer) -> Result<Conversation> {
+    let (conversation, _) = find(conn, room, reader.user).await?;
+    if conversation.is_member || reader.is_admin() { Ok(conversation) } else { Err(NOT_A_MEMBER) }
+}
+
+/// The conversation, for someone who may enter its room: as [`get_for_reader`], but a suspended account only finishes the
+/// chat of a mission in progress.
+pub async fn get_to_enter(conn: &mut PgConnection, room: Address, viewer: Viewer) -> Result<Conversation> {
+    let (conversation, may_act) = find(conn, room, viewer.user).await?;
+    match () {
+        () if viewer.status == Status::Suspended && !may_act => Err(SUSPENDED),
+        () if conversation.is_member || viewer.is_admin() => Ok(conversation),
+        () => Err(NOT_A_MEMBER),
+    }
+}
+
+/// The conversation, for a member who may act in it.
+pub async fn get_to_act(conn: &mut PgConnection, room: Address, viewer: Viewer) -> Result<Conversation> {
+    let conversation = get_to_enter(conn, room, viewer).await?;
+    if conversation.is_member { Ok(conversation) } else { Err(NOT_A_MEMBER) }
+}
+
+async fn find(conn: &mut PgConnection, room: Address, person: UserId) -> Result<(Conversation, bool)> {
+    let (conversation, mission) = room.ids();
+    let row = sqlx::query!(
+        r#"select id as "id: ConversationId", mission_id as "mission_id: MissionId", head,
+                  is_conversation_member(mission_id, client_id, talent_id, $3) as "is_member!",
+                  may_act_in_conversation(mission_id, client_id, talent_id, $3) as "may_act!"
+             from conversations
+            where id = coalesce($1, (select c.id from conversations c where c.mission_id = $2))"#,
+        conversation,
+        mission,
+        person.0,
+    )
+    .fetch_optional(conn)
+    .await?
+    .ok_or(Error::NotFound("conversation"))?;
+    let conversation =
+        Conversation { id: row.id, mission_id: row.mission_id, head: row.head, is_member: row.is_member };
+    Ok((conversation, row.may_act))
+}
+
+pub(crate) const NOT_A_MEMBER: Error =
+    Error::Refused { code: "NOT_A_MEMBER", message: "You are not a participant of this conversation" };
+
+const SUSPENDED: Error = Error::Refused { code: "ACCOUNT_SUSPENDED", message: "This account is suspended" };
+
+/// The members, for `mission:joined` and for what is told to all of them.
+pub async fn list_members(conn: &mut PgConnection, conversation: ConversationId) -> Result<Vec<UserId>> {
+    let members = sqlx::query_scalar!(
+        r#"select m.client_id as "user_id!: UserId"
+             from conversations c join missions m on m.id = c.mission_id where c.id = $1
+           union
+           select e.user_id from conversations c join missions m on m.id = c.mission_id
+             join establishment_members e on e.establishment_id = m.establishment_id where c.id = $1
+           union
+           select a.talent_id from conversations c join assignments a on a.mission_id = c.mission_id
+            where c.id = $1 and a.status in ('ASSIGNED', 'IN_PROGRESS', 'COMPLETED')
+           union
+           select unnest(array[client_id, talent_id]) from conversations where id = $1 and mission_id is null
+           order by 1"#,
+        conversation.0,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(members)
+}
+
+/// A conversation in somebody's list.
+#[derive(Debug)]
+pub struct Summary {
+    pub id: ConversationId,
+    pub kind: ConversationKind,
+    pub mission_id: Option<MissionId>,
+    /// The mission's title, or the first name and initial of the other.
+    pub title: String,
+    pub head: i64,
+    /// Messages after the reader's mark; its own move the mark.
+    pub unread: i64,
+    pub lock_at: Option<OffsetDateTime>,
+    pub active_at: OffsetDateTime,
+    pub last: Option<LastMessage>,
+}
+
+#[derive(Debug)]
+pub struct LastMessage {
+    pub id: MessageId,
+    pub sender_id: Option<UserId>,
+    pub kind: MessageKind,
+    pub content: String,
+    pub created_at: OffsetDateTime,
+}
+
+/// The reader's conversations, the most lively first; only this one where `only` is given.
+///
+/// Sorted after they were found: people have tens or hundreds of conversations, and an index on the last activity would
+/// cost every send more than this costs a reader.
+pub async fn list(
+    conn: &mut PgConnection,
+    reader: UserId,
+    only: Option<ConversationId>,
+    page: Page,
+) -> Result<(Vec<Summary>, Option<Cursor>)> {
+    let rows = sqlx::query!(
+        r#"with mine as (
+               select id from conversations where client_id = $1
+               union select id from conversations where talent_id = $1
+               union select c.id from missions m join conversations c on c.mission_id = m.id where m.client_id = $1
+               union select c.id from establishment_members e
+                       join missions m on m.establishment_id = e.establishment_id
+                       join conversations c on c.mission_id = m.id where e.user_id = $1
+               union select c.id from assignments a join conversations c on c.mission_id = a.mission_id
+                      where a.talent_id = $1 and a.status in ('ASSIGNED', 'IN_PROGRESS', 'COMPLETED')
+           ), page as (
+               select c.* from mine join conversations c using (id)
+                where ($2::uuid is null or c.id = $2)
+                  and ($3::timestamptz is null or (c.active_at, c.id) < ($3, $4))
+                order by c.active_at desc, c.id desc limit $5
+           )
+           select c.id as "id!: ConversationId", c.kind as "kind!: ConversationKind", c.mission_id as "mission_id: MissionId",
+                  coalesce(m.title, nullif(trim(concat(p.first_name, ' ', left(p.last_name, 1) || '.')), ''), 'SocioPulse') as "title!",
+                  c.head as "head!", c.head - coalesce(r.seq, 0) as "unread!",
+                  coalesce(c.locked_at, c.lock_at) as lock_at, c.active_at as "active_at!",
+                  l.id as "last_id?: MessageId", l.sender_id as "last_sender?: UserId", l.kind as "last_kind?: MessageKind",
+                  l.content as "last_content?", l.created_at as "last_created_at?"
+             from page c
+             left join missions m on m.id = c.mission_id
+             left join profiles p on p.user_id = case when c.client_id = $1 then c.talent_id else c.client_id end
+             left join messages l on l.conversation_id = c.id and l.seq = c.head
+             left join read_marks r on r.user_id = $1 and r.conversation_id = c.id
+            order by c.active_at desc, c.id desc"#,
+        reader.0,
+        only.map(|id| id.0),
+        page.after.map(|cursor| cursor.created_at),
+        page.after.map(|cursor| cursor.id),
+        page.rows(),
+    )
+    .fetch_all(conn)
+    .await?;
+    let summaries = rows.into_iter().map(|row| Summary {
+        id: row.id,
+        kind: row.kind,
+        mission_id: row.mission_id,
+        title: row.title,
+        head: row.head,
+        unread: row.unread,
+        lock_at: row.lock_at,
+        active_at: row.active_at,
+        last: match (row.last_id, row.last_kind, row.last_content, row.last_created_at) {
+            (Some(id), Some(kind), Some(content), Some(created_at)) => {
+                Some(LastMessage { id, sender_id: row.last_sender, kind, content, created_at })
+            }
+            _ => None,
+        },
+    });
+    Ok(page.cut(summaries.collect(), |summary| Cursor { created_at: summary.active_at, id: summary.id.0 }))
+}
+
+/// One conversation as its member's list shows it.
+pub async fn get_summary(conn: &mut PgConnection, id: ConversationId, reader: UserId) -> Result<Summary> {
+    let (found, _) = list(conn, reader, Some(id), Page { after: None, limit: 1 }).await?;
+    found.into_iter().next().ok_or(NOT_A_MEMBER)
+}
+
+/// How far somebody has read, after a request to move the mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    Moved(i64),
+    /// It stood there or further on; marks do not go back.
+    Stays,
+}
+
+/// Moves a member's mark forward, at most to the newest message.
+pub async fn mark_read(
+    conn: &mut PgConnection,
+    conversation: ConversationId,
+    reader: UserId,
+    seq: i64,
+) -> Result<Mark> {
+    let moved = sqlx::query_scalar!(
+        "insert into read_marks as r (user_id, conversation_id, seq)
+         select $2, id, least($3, head) from conversations
+          where id = $1 and least($3, head) > 0 and may_act_in_conversation(mission_id, client_id, talent_id, $2)
+         on conflict (user_id, conversation_id) do update set seq = excluded.seq where r.seq < excluded.seq
+         returning seq",
+        conversation.0,
+        reader.0,
+        seq,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(moved.map_or(Mark::Stays, Mark::Moved))
+}
