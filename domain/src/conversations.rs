@@ -54,23 +54,6 @@ pub struct Conversation {
     pub is_member: bool,
 }
 
-pub async fn create_for_mission(
-    conn: &mut PgConnection,
-    mission: MissionId,
-    now: OffsetDateTime,
-) -> Result<ConversationId> {
-    let id = ConversationId::new();
-    sqlx::query!(
-        "insert into conversations (id, kind, mission_id, created_at, active_at) values ($1, 'MISSION', $2, $3, $3)",
-        id.0,
-        mission.0,
-        now,
-    )
-    .execute(conn)
-    .await?;
-    Ok(id)
-}
-
 /// What became of opening a direct conversation.
 #[derive(Clone, Copy, Debug)]
 pub enum Opened {
