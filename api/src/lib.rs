@@ -41,7 +41,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Bus, Clock, Db};
-use poem::endpoint::make_sync;
 use poem::listener::{Acceptor, Listener, TcpListener};
 use poem::{EndpointExt, Route, Server, get};
 use tokio::net::TcpStream;
@@ -98,18 +97,12 @@ pub fn routes(app: App) -> impl poem::IntoEndpoint {
     let operations = Arc::new(operations::Operations::of(&document));
     let api = Route::new()
         .at("/api/v1/ws", get(live::socket::upgrade).head(live::socket::no_head))
-        .at("/api/v1/ws", get(live::socket::upgrade).head(make_sync(no_head)))
         .at("/", get(health::ok))
         .at("/health/live", get(health::live))
         .at("/health/ready", get(health::ready))
         .at("/metrics", get(metrics::render))
         .nest_no_strip("/api/v1", openapi::service());
     openapi::mount(api, document).data(app.clone()).with(edge::Edge::new(app, operations))
-}
-
-/// HEAD would be the GET that opens a socket.
-fn no_head(_: poem::Request) -> poem::Result<()> {
-    Err(error::ApiError::MethodNotAllowed { allow: "GET".into() }.into())
 }
 
 /// A connection that says nothing for this long is closed. Sockets are pinged more often.

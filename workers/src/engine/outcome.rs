@@ -174,7 +174,7 @@ fn record<C>(shared: &Shared<C>, policy: Policy, fence: Fence, attempt: i32, res
         }
         Err(JobError::GiveUp(error)) => Verdict::Abandon(JobState::Dead, error),
         Err(JobError::Cancel(reason)) => Verdict::Abandon(JobState::Cancelled, reason),
-        Err(JobError::Outage(error)) => Verdict::Postpone(setback(error, false, jitter(OUTAGE))),
+        Err(JobError::Outage(error)) => Verdict::Postpone(setback(error, false, backoff(1))),
         Err(JobError::Retry(error) | JobError::RetryIn(_, error)) if exhausted => {
             Verdict::Abandon(JobState::Dead, error)
         }
@@ -199,9 +199,6 @@ fn record<C>(shared: &Shared<C>, policy: Policy, fence: Fence, attempt: i32, res
     }
     let _ = shared.verdicts.send((fence, verdict));
 }
-
-/// As long as a handler waits for a connection: what was sent away in one moment comes back over as much time.
-const OUTAGE: u64 = 3000;
 
 fn jitter(most_ms: u64) -> time::Duration {
     time::Duration::milliseconds(rand::rng().random_range(0..=most_ms) as i64)

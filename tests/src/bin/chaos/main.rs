@@ -49,7 +49,7 @@ struct Args {
     #[command(subcommand)]
     role: Option<Role>,
     /// Missions posted in all phases together.
-    #[arg(long, default_value_t = 5000)]
+    #[arg(long, default_value_t = 2000)]
     missions: usize,
     /// Of all random decisions of the harness; a new one each time.
     #[arg(long)]

@@ -98,8 +98,16 @@ impl Poster {
         for n in 0..2 {
             let title = format!("chaos probe {n}");
             let body = mission(n, &title);
-            let answer =
-                self.world.post(self.person, "/api/v1/matching/missions", Some(&key), Some(&body)).await;
+            let post = || self.world.post(self.person, "/api/v1/matching/missions", Some(&key), Some(&body));
+            let mut answer = post().await;
+            // A slow start says nothing about what the API knows.
+            for _ in 0..10 {
+                if answer != Promise::Unknown {
+                    break;
+                }
+                pause(500, 1500).await;
+                answer = post().await;
+            }
             let outcome = match answer {
                 Promise::Kept(view) => {
                     let id = view["id"].as_str().and_then(|id| id.parse().ok());
