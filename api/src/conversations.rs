@@ -257,6 +257,8 @@ pub(crate) async fn read(app: &App, viewer: Viewer, conversation: ConversationId
 #[OpenApi(prefix_path = "/api/v1", tag = "wire::Tag::Messages")]
 impl ConversationsApi {
     /// List one's own conversations
+    ///
+    /// Of one's missions and direct ones, last spoken in first, each with its last message and how many are unread.
     #[oai(path = "/conversations", method = "get", operation_id = "listConversations")]
     async fn list_conversations(
         &self,

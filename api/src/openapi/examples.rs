@@ -58,6 +58,7 @@ ip "198.51.100.7"
 isCurrent true
 isEmailVerified true
 isInvited false
+notice "Aucun nom de patient ou de résident dans cette conversation."
 isMarketplaceVisible true
 isNightShift false
 isVideoEnabled false

@@ -1,7 +1,7 @@
 //! From PostgreSQL towards Redis: which jobs are due, and which of them Redis has lost.
 
 use domain::ids::JobId;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use time::Duration;
 
 use super::Queue;
@@ -30,6 +30,31 @@ pub struct Limit {
 /// many as their limits leave. Only one process at a time does this for a queue, so the limits hold over all of them; the
 /// others get nothing. Nothing of a paused queue is due.
 pub async fn choose(
+    conn: &mut PgConnection,
+    queue: Queue,
+    room: [i64; 3],
+    limits: &[Limit],
+    ahead: Duration,
+) -> Result<Vec<Ticket>, sqlx::Error> {
+    if limits.is_empty() {
+        return choose_now(conn, queue, room, limits, ahead).await;
+    }
+    // A statement counts what was there when it began. So the turn is taken before it: taken within it, a limit would be
+    // counted without what the process before us has just dispatched.
+    let mut tx = conn.begin().await?;
+    let mine = sqlx::query_scalar!(
+        r#"select pg_try_advisory_xact_lock(hashtextextended('relay:' || $1, 0)) as "mine!""#,
+        queue.name(),
+    );
+    if !mine.fetch_one(&mut *tx).await? {
+        return Ok(Vec::new());
+    }
+    let tickets = choose_now(&mut tx, queue, room, limits, ahead).await?;
+    tx.commit().await?;
+    Ok(tickets)
+}
+
+async fn choose_now(
     conn: &mut PgConnection,
     queue: Queue,
     room: [i64; 3],
