@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::App;
 use crate::error::{ApiError, ApiResult};
 use crate::guard::{self, Active, Anyone, Auth, Bearer};
-use crate::wire::{self, Text, mirror};
+use crate::wire::{self, Done, Text, mirror};
 
 #[derive(Debug)]
 pub struct ConversationsApi;
@@ -194,13 +194,6 @@ enum StoredMessage {
     /// Stored
     #[oai(status = 201)]
     Stored(Json<MessageView>),
-}
-
-#[derive(ApiResponse)]
-enum Done {
-    /// Done
-    #[oai(status = 204)]
-    NoContent,
 }
 
 /// Stores and announces a message; a resend gets the first one.

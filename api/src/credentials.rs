@@ -17,7 +17,7 @@ use crate::auth::{self, SessionView};
 use crate::error::{ApiError, ApiResult};
 use crate::guard::{Active, Anyone, Auth};
 use crate::password::Verdict;
-use crate::wire::{self, SiteRole, Text};
+use crate::wire::{self, Done, SiteRole, Text};
 
 #[derive(Debug)]
 pub struct CredentialsApi;
@@ -85,13 +85,6 @@ enum Accepted {
     Sending,
 }
 
-#[derive(ApiResponse)]
-enum Done {
-    /// Done
-    #[oai(status = 204)]
-    Done,
-}
-
 const OF_ADDRESSES: &[Purpose] = &[Purpose::VerifyEmail, Purpose::EmailChangeOld, Purpose::EmailChangeNew];
 
 #[OpenApi(prefix_path = "/api/v1/auth", tag = "wire::Tag::Auth")]
@@ -112,7 +105,7 @@ impl CredentialsApi {
             _ => users::mark_email_verified(&mut tx, proof.user, now).await?,
         }
         tx.commit().await?;
-        Ok(Done::Done)
+        Ok(Done::NoContent)
     }
 
     /// Ask for the confirmation mail again
@@ -160,7 +153,7 @@ impl CredentialsApi {
         sessions::revoke_all(&mut tx, user, now).await?;
         effects::password_changed(&mut tx, user).await?;
         tx.commit().await?;
-        Ok(Done::Done)
+        Ok(Done::NoContent)
     }
 
     /// Change one's password

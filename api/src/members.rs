@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::App;
 use crate::error::ApiResult;
 use crate::guard::{ActiveClient, Auth, ClientSide, VerifiedClient};
-use crate::wire::{self, SiteRole, Text};
+use crate::wire::{self, Done, SiteRole, Text};
 
 #[derive(Debug)]
 pub struct MembersApi;
@@ -81,13 +81,6 @@ enum Invited {
     /// Invited; the mail is on its way
     #[oai(status = 201)]
     Created(Json<MemberView>),
-}
-
-#[derive(ApiResponse)]
-enum Done {
-    /// Done
-    #[oai(status = 204)]
-    Done,
 }
 
 #[OpenApi(prefix_path = "/api/v1/establishments", tag = "wire::Tag::People")]
@@ -162,7 +155,7 @@ impl MembersApi {
         let (site, owner) = (EstablishmentId(id.0), caller.0.user);
         members::set_role(&mut tx, site, owner, UserId(user_id.0), body.0.role.into()).await?;
         tx.commit().await?;
-        Ok(Done::Done)
+        Ok(Done::NoContent)
     }
 
     /// Remove a member, take an invitation back, or leave
@@ -180,6 +173,6 @@ impl MembersApi {
         let (site, by) = (EstablishmentId(id.0), caller.0.user);
         members::remove(&mut tx, site, by, UserId(user_id.0), app.clock.now()).await?;
         tx.commit().await?;
-        Ok(Done::Done)
+        Ok(Done::NoContent)
     }
 }

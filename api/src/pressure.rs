@@ -11,7 +11,11 @@ use jobs::queues;
 use crate::error::ApiError;
 
 /// Operations that put work of their own size into a queue. An answer to what is already there is not refused.
-const FEEDS: [(&str, Queue); 1] = [("createMission", queues::CRITICAL)];
+const FEEDS: [(&str, Queue); 3] = [
+    ("createMission", queues::CRITICAL),
+    ("duplicateMission", queues::CRITICAL),
+    ("updateMission", queues::CRITICAL),
+];
 
 /// How old the oldest due job of a queue may be, in milliseconds.
 fn promise(queue: Queue) -> i64 {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+pub use domain::messages::is_plain;
 use domain::page::{Cursor, Page};
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use poem_openapi::types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type};
@@ -47,6 +48,14 @@ pub fn next(cursor: Option<Cursor>) -> Option<String> {
     cursor.map(Cursor::encode)
 }
 
+/// The answer that says no more than that it was done.
+#[derive(poem_openapi::ApiResponse)]
+pub enum Done {
+    /// Done
+    #[oai(status = 204)]
+    NoContent,
+}
+
 macro_rules! mirror {
     ($($(#[$doc:meta])* $name:ident = $remote:path { $($variant:ident),+ $(,)? })+) => {$(
         $(#[$doc])*
@@ -80,11 +89,6 @@ impl Text {
             false => Err(ParseError::custom("must not contain control characters")),
         }
     }
-}
-
-/// Without control characters, but for line breaks and tabs.
-pub fn is_plain(text: &str) -> bool {
-    text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'))
 }
 
 pub fn strings(texts: Vec<Text>) -> Vec<String> {

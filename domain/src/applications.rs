@@ -9,7 +9,9 @@ use crate::error::{Error, OnConstraint, Result};
 use crate::ids::{ApplicationId, MissionId, UserId};
 use crate::missions::{self, MissionStatus};
 use crate::page::{Cursor, Page};
+use crate::profiles;
 use crate::sessions::Viewer;
+use crate::users::ComplianceStatus;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -87,6 +89,7 @@ pub async fn apply(conn: &mut PgConnection, new: NewApplication, now: OffsetDate
                select m.id, m.client_id from missions m join profiles p on p.user_id = $3
                 where m.id = $2 and m.status = 'OPEN' and m.start_date > $6 and p.profession_id = m.profession_id
                   and (p.compliance_status = 'VALIDATED' or not m.requires_diploma)
+                  and not is_excluded($3, m.client_id, m.establishment_id)
                   for share of m
            ), filed as (
                insert into applications (id, mission_id, talent_id, cover_letter, proposed_rate_cents, created_at)
@@ -117,20 +120,20 @@ async fn why_refused(conn: &mut PgConnection, new: &NewApplication, now: OffsetD
     if !mission.takes_people(now) {
         return Ok(missions::NOT_OPEN);
     }
-    let profession =
-        sqlx::query_scalar!("select profession_id from profiles where user_id = $1", new.talent.0)
-            .fetch_optional(conn)
-            .await?
-            .flatten();
-    Ok(match profession == Some(mission.profession_id) {
-        true => Error::Conflict {
-            code: "DOCUMENTS_NOT_APPROVED",
-            message: "This mission asks for approved documents",
-        },
-        false => Error::Conflict {
+    let profile = profiles::get(conn, new.talent).await?;
+    Ok(match () {
+        () if profile.job_id != Some(mission.job_id) => Error::Conflict {
             code: "PROFESSION_MISMATCH",
             message: "This mission is for another profession than yours",
         },
+        () if mission.requires_diploma && profile.compliance_status != ComplianceStatus::Validated => {
+            Error::Conflict {
+                code: "DOCUMENTS_NOT_APPROVED",
+                message: "This mission asks for approved documents",
+            }
+        }
+        // On a "never again" list, of which nobody learns.
+        () => missions::NOT_OPEN,
     })
 }
 

@@ -89,8 +89,9 @@ pub async fn assign(
     way: Way,
     now: OffsetDateTime,
 ) -> Result<Accepted> {
-    // Whoever is excluded hears the same as everybody who comes too late.
-    if !mission.takes_people(now) || exclusions::is_excluded(&mut *conn, talent, &mission).await? {
+    // Whoever is excluded hears the same as everybody who comes too late. A client who accepts an application has decided.
+    let unwanted = way == Way::Invitation && exclusions::is_excluded(&mut *conn, talent, &mission).await?;
+    if unwanted || !mission.takes_people(now) {
         return Err(missions::NOT_OPEN);
     }
     let over = match &way {
@@ -238,30 +239,39 @@ pub async fn withdraw(
     release(conn, current, reason, now).await
 }
 
-/// The same for every mission that a suspended or banned talent has not yet started, with its open requests.
-pub async fn release_all(
+/// The missions that a talent has not yet started.
+pub async fn list_ahead(
     conn: &mut PgConnection,
     talent: UserId,
-    reason: &str,
     now: OffsetDateTime,
-) -> Result<Vec<Released>> {
-    // In the order of ids, as everybody who locks several missions.
+) -> Result<Vec<MissionId>> {
     let ahead = sqlx::query_scalar!(
-        r#"select m.id as "id: MissionId" from missions m
-            where m.start_date > $2
-              and m.id in (select mission_id from assignments where talent_id = $1 and status = 'ASSIGNED')
-            order by m.id for update"#,
+        r#"select m.id as "id: MissionId" from assignments a join missions m on m.id = a.mission_id
+            where a.talent_id = $1 and a.status = 'ASSIGNED' and m.start_date > $2 order by m.id"#,
         talent.0,
         now,
     );
-    let mut released = Vec::new();
-    for id in ahead.fetch_all(&mut *conn).await? {
-        let current = get(&mut *conn, id, talent).await?;
-        if current.status == AssignmentStatus::Assigned {
-            released.push(release(&mut *conn, current, Some(reason), now).await?);
-        }
+    Ok(ahead.fetch_all(conn).await?)
+}
+
+/// As [`withdraw`], for a talent who is suspended or banned: nothing where there is nothing to leave any more.
+pub async fn take_out(
+    conn: &mut PgConnection,
+    id: MissionId,
+    talent: UserId,
+    reason: &str,
+    now: OffsetDateTime,
+) -> Result<Option<Released>> {
+    let mission = missions::lock(&mut *conn, id).await?;
+    let current = get(&mut *conn, id, talent).await?;
+    match current.status == AssignmentStatus::Assigned && mission.start_date > now {
+        true => Ok(Some(release(conn, current, Some(reason), now).await?)),
+        false => Ok(None),
     }
-    // After the missions: who answers a request holds its mission first.
+}
+
+/// Closes a talent's own open requests: pending invitations (EXPIRED) and applications (WITHDRAWN).
+pub async fn close_requests(conn: &mut PgConnection, talent: UserId, now: OffsetDateTime) -> Result<()> {
     sqlx::query!(
         "with invited as (
              update invitations set status = 'EXPIRED', answered_at = $2 where talent_id = $1 and status = 'PENDING'
@@ -272,7 +282,7 @@ pub async fn release_all(
     )
     .execute(conn)
     .await?;
-    Ok(released)
+    Ok(())
 }
 
 async fn release(

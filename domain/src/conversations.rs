@@ -3,9 +3,9 @@
 //! Who a member is, and whether a member may act, is said by two SQL functions, which the statements that read or write
 //! ask themselves: `is_conversation_member` and `may_act_in_conversation`.
 
-use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
+use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;

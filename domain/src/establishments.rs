@@ -112,25 +112,6 @@ pub async fn find_own(conn: &mut PgConnection, user: UserId) -> Result<Option<Es
     Ok(own.fetch_optional(conn).await?)
 }
 
-/// True when the user may act for the site (OWNER or MANAGER).
-pub async fn may_manage(conn: &mut PgConnection, site: EstablishmentId, user: UserId) -> Result<bool> {
-    let managed = sqlx::query_scalar!(
-        r#"select exists (select from establishment_members
-                           where establishment_id = $1 and user_id = $2 and role in ('OWNER', 'MANAGER')) as "may!""#,
-        site.0,
-        user.0,
-    );
-    Ok(managed.fetch_one(conn).await?)
-}
-
-pub async fn exists(conn: &mut PgConnection, site: EstablishmentId) -> Result<bool> {
-    let exists = sqlx::query_scalar!(
-        r#"select exists (select from establishments where id = $1) as "exists!""#,
-        site.0
-    );
-    Ok(exists.fetch_one(conn).await?)
-}
-
 /// Changes a site for one of its managers.
 pub async fn update(
     conn: &mut PgConnection,

@@ -97,7 +97,6 @@ pub async fn put(
     .ok_or(Error::NotFound("talent"))
 }
 
-/// Takes a talent off the list; harmless when it is not there.
 /// True when the client, or a manager of the mission's site, does not want this talent.
 pub async fn is_excluded(conn: &mut PgConnection, talent: UserId, mission: &Mission) -> Result<bool> {
     let excluded = sqlx::query_scalar!(
@@ -109,6 +108,7 @@ pub async fn is_excluded(conn: &mut PgConnection, talent: UserId, mission: &Miss
     Ok(excluded.fetch_one(conn).await?)
 }
 
+/// Takes a talent off the list; harmless when it is not there.
 pub async fn delete(conn: &mut PgConnection, client: UserId, talent: UserId) -> Result<()> {
     sqlx::query!("delete from exclusions where client_id = $1 and talent_id = $2", client.0, talent.0)
         .execute(conn)

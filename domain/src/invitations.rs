@@ -160,14 +160,3 @@ pub async fn decline(
         InvitationStatus::Pending | InvitationStatus::Declined => Ok(invitation),
     }
 }
-
-/// Ends what a talent was still invited to.
-pub async fn expire_of_talent(conn: &mut PgConnection, talent: UserId) -> Result<()> {
-    sqlx::query!(
-        "update invitations set status = 'EXPIRED' where talent_id = $1 and status = 'PENDING'",
-        talent.0
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}

@@ -65,7 +65,7 @@ impl NewMessage {
 }
 
 /// Without control characters, but for line breaks and tabs.
-fn is_plain(text: &str) -> bool {
+pub fn is_plain(text: &str) -> bool {
     text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'))
 }
 

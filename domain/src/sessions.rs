@@ -251,20 +251,6 @@ pub async fn list_ended(conn: &mut PgConnection, sessions: &[SessionId]) -> Resu
     Ok(ended)
 }
 
-/// Which sessions of this user may not hold a socket any more.
-pub async fn list_ended_of(conn: &mut PgConnection, user: UserId) -> Result<Vec<Ended>> {
-    let ended = sqlx::query_as!(
-        Ended,
-        r#"select s.id as "session: _", s.revoked_at is null and u.status = 'SUSPENDED' as "suspended!"
-             from sessions s join users u on u.id = s.user_id
-            where u.id = $1 and (s.revoked_at is not null or u.status in ('BANNED', 'SUSPENDED'))"#,
-        user.0,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(ended)
-}
-
 /// Dead sessions are kept this long: they tell a known device from a new one.
 const KEPT: Duration = Duration::days(90);
 

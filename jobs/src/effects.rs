@@ -101,8 +101,7 @@ pub async fn invited(
         NewJob::of(&job).at(now + pause)
     });
     let mails = invitations.iter().map(|invitation| {
-        let mail = Mail::MissionInvitation { invitation_id: invitation.id };
-        NewJob::of(&SendMail { to: invitation.talent_id, mail })
+        mail(invitation.talent_id, Mail::MissionInvitation { invitation_id: invitation.id })
     });
     ledger::enqueue(tx, mails.chain(next)).await?;
     if invitations.is_empty() {
@@ -134,6 +133,10 @@ pub async fn invited(
     Ok(tellings)
 }
 
+fn mail(to: UserId, mail: Mail) -> NewJob {
+    NewJob::of(&SendMail { to, mail })
+}
+
 fn notices(
     mission: &Mission,
     kind: NotificationType,
@@ -143,13 +146,13 @@ fn notices(
     users.into_iter().map(move |user_id| NewJob::of(&Notify { user_id, kind, mission_id }))
 }
 
-/// The room reads it, and everybody who takes part, or did until now, is told to look.
+/// The room reads it, and everybody who takes part, or did until now, is told to look; and what else there is to tell.
 async fn told(
     tx: &mut Tx,
     mission: &Mission,
-    status: MissionStatus,
     message: &str,
     others: Vec<UserId>,
+    mut tellings: Vec<Telling>,
     now: OffsetDateTime,
 ) -> Result<()> {
     let mut people = missions::list_participants(tx, mission.id).await?;
@@ -157,8 +160,9 @@ async fn told(
     people.sort_unstable();
     people.dedup();
     messages::post_system(tx, mission.id, message, now).await?;
-    let updated = MissionUpdated { mission_id: mission.id, status };
-    live::tell(tx, now, people.into_iter().map(|user| Telling::new(user, &updated)).collect()).await
+    let updated = MissionUpdated { mission_id: mission.id, status: mission.status };
+    tellings.extend(people.into_iter().map(|user| Telling::new(user, &updated)));
+    live::tell(tx, now, tellings).await
 }
 
 /// A talent took a slot: the room and both sides learn of it, and whoever was passed over.
@@ -175,7 +179,7 @@ pub async fn assigned(tx: &mut Tx, accepted: &Accepted, now: OffsetDateTime) -> 
         Way::Invitation => "Un talent a accepté la mission et rejoint la conversation.",
         Way::Application { .. } => "Une candidature a été acceptée : un talent rejoint la conversation.",
     };
-    told(tx, mission, mission.status, message, passed_over.clone(), now).await
+    told(tx, mission, message, passed_over.clone(), vec![], now).await
 }
 
 /// An assigned talent left: the mission is matched again, without that talent.
@@ -186,7 +190,7 @@ pub async fn released(tx: &mut Tx, released: &Released, now: OffsetDateTime) -> 
         .chain(timers(mission, now));
     ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
     let message = "Un talent s’est désisté. La recherche reprend.";
-    told(tx, mission, mission.status, message, vec![*talent], now).await
+    told(tx, mission, message, vec![*talent], vec![], now).await
 }
 
 /// An open mission was changed: it is looked for people again where that matters, and applicants learn of it.
@@ -204,7 +208,7 @@ pub async fn changed(tx: &mut Tx, changed: &Changed, now: OffsetDateTime) -> Res
         .chain(critical.then(|| NewJob::of(&AlertOperations { mission_id: mission.id })));
     ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
     let others = applicants.iter().chain(passed_over).copied().collect();
-    told(tx, mission, mission.status, "La mission a été modifiée.", others, now).await
+    told(tx, mission, "La mission a été modifiée.", others, vec![], now).await
 }
 
 /// A mission was cancelled: the cascade closes and tells the rest.
@@ -245,15 +249,13 @@ pub async fn cascaded(tx: &mut Tx, cascade: &Cascade, now: OffsetDateTime) -> Re
         })
         .collect();
     let quiet = notifications::insert(tx, &quiet, now).await?;
-    let mut people = missions::list_participants(tx, mission.id).await?;
-    people.extend(assigned.iter().chain(applicants).chain(invited));
-    people.sort_unstable();
-    people.dedup();
-    messages::post_system(tx, mission.id, message, now).await?;
-    let updated = MissionUpdated { mission_id: mission.id, status: mission.status };
-    let mut tellings: Vec<_> = people.into_iter().map(|user| Telling::new(user, &updated)).collect();
-    tellings.extend(quiet);
-    live::tell(tx, now, tellings).await
+    let others = assigned.iter().chain(applicants).chain(invited).copied().collect();
+    told(tx, mission, message, others, quiet, now).await
+}
+
+/// Slots of an open mission are still free when they should not be: its client learns of it.
+pub async fn unfilled(tx: &mut Tx, mission: &Mission, kind: NotificationType) -> Result<()> {
+    ledger::enqueue(tx, notices(mission, kind, [mission.client_id])).await
 }
 
 /// The start of an open mission came.
@@ -267,7 +269,7 @@ pub async fn expired(tx: &mut Tx, expiry: &Expiry, now: OffsetDateTime) -> Resul
             ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
             let message = "La mission commence avec les talents déjà présents : la recherche est terminée.";
             let others = leftovers.applicants.iter().chain(&leftovers.invited).copied().collect();
-            told(tx, mission, mission.status, message, others, now).await
+            told(tx, mission, message, others, vec![], now).await
         }
     }
 }
@@ -307,12 +309,12 @@ pub async fn notified(tx: &mut Tx, notify: &Notify) -> Result<()> {
         | NotificationType::ApplicationWithdrawn
         | NotificationType::LocationUnknown => return Ok(()),
     };
-    ledger::enqueue(tx, [NewJob::of(&SendMail { to: notify.user_id, mail })]).await
+    ledger::enqueue(tx, [self::mail(notify.user_id, mail)]).await
 }
 
 /// A spent refresh token came back and its session is revoked: the owner should know.
 pub async fn refresh_token_reused(tx: &mut Tx, owner: UserId) -> Result<()> {
-    ledger::enqueue(tx, [NewJob::of(&SendMail { to: owner, mail: Mail::SecurityAlert })]).await
+    ledger::enqueue(tx, [mail(owner, Mail::SecurityAlert)]).await
 }
 
 /// How long a talent may go on changing before open missions are matched again †.
@@ -327,10 +329,6 @@ pub async fn talent_changed(tx: &mut Tx, talent: UserId, now: OffsetDateTime) ->
 pub async fn reopened(tx: &mut Tx, missions: &[MissionId]) -> Result<()> {
     let jobs = missions.iter().map(|mission| NewJob::of(&MatchMission { mission_id: *mission, again: true }));
     ledger::enqueue(tx, jobs).await
-}
-
-fn mail(to: UserId, mail: Mail) -> NewJob {
-    NewJob::of(&SendMail { to, mail })
 }
 
 /// Somebody registered, or asked for the mail again: the address is to be confirmed.

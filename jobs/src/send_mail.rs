@@ -91,6 +91,37 @@ pub enum Mail {
     AccountUnbanned,
 }
 
+impl Mail {
+    /// About the account itself, and not about a mission: its content is read under the account's lock.
+    pub fn is_of_account(&self) -> bool {
+        match self {
+            Self::MissionInvitation { .. }
+            | Self::MissionAssigned { .. }
+            | Self::AssignmentConfirmed { .. }
+            | Self::AssignmentWithdrawn { .. }
+            | Self::ApplicationReceived { .. }
+            | Self::ApplicationRejected { .. }
+            | Self::MissionChanged { .. }
+            | Self::MissionCancelled { .. }
+            | Self::CancellationConfirmed { .. }
+            | Self::MissionExpired { .. }
+            | Self::MissionUnfilled { .. } => false,
+            Self::SecurityAlert
+            | Self::VerifyEmail
+            | Self::EmailChangeOld { .. }
+            | Self::EmailChangeNew { .. }
+            | Self::PasswordReset
+            | Self::PasswordChanged
+            | Self::NewDevice { .. }
+            | Self::SiteInvitation { .. }
+            | Self::SiteInvitationReminder { .. }
+            | Self::AccountSuspended
+            | Self::AccountBanned
+            | Self::AccountUnbanned => true,
+        }
+    }
+}
+
 impl Job for SendMail {
     /// A mail server may be away for an evening; 20 attempts with a cap of one hour span most of a day.
     const POLICY: Policy = Policy::new("send-mail", queues::BULK).timeout(Duration::from_secs(60));

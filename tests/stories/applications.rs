@@ -86,3 +86,16 @@ async fn fifty_of_both_kinds_at_once_and_exactly_the_slots_win() {
     world.drain().await;
     world.end().await;
 }
+
+#[tokio::test]
+async fn whoever_is_on_a_never_again_list_hears_that_the_mission_is_not_open() {
+    let world = World::new().await;
+    let (client, nurse) = (world.client("lilas").await, world.nurse("zoe", 1.0).await);
+    let posted = client.post("/api/v1/matching/missions", mission()).await.expect(201);
+    client.put(&format!("/api/v1/me/exclusions/{}", nurse.id), json!({})).await.expect(200);
+    let apply = format!("/api/v1/matching/missions/{}/apply", posted["id"].as_str().unwrap());
+    let letter = json!({ "coverLetter": "Bonjour", "proposedRateCents": 2500 });
+    nurse.post(&apply, letter).await.expect_error(409, "MISSION_NOT_OPEN");
+    world.drain().await;
+    world.end().await;
+}

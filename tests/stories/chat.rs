@@ -244,3 +244,22 @@ async fn a_stopping_replica_says_so() {
     world.end().await;
     assert_eq!(closed.await.unwrap(), 1012);
 }
+
+#[tokio::test]
+async fn a_feed_that_was_pruned_meanwhile_is_read_anew() {
+    let world = World::new().await;
+    let (_, nurse, _) = assigned(&world).await;
+    sqlx::query("delete from feed_events where user_id = $1::uuid and event_seq = 1")
+        .bind(&nurse.id)
+        .execute(&world.pool)
+        .await
+        .unwrap();
+    let mut socket = Socket::open(&world.base, None).await;
+    socket.emit("auth", json!({ "token": nurse.token, "afterEventSeq": 0 })).await;
+    let ready = socket.next("ready").await;
+    assert_eq!(
+        socket.frame().await,
+        json!({ "event": "resync", "data": { "after": 0, "head": ready["eventSeq"] } })
+    );
+    world.end().await;
+}

@@ -136,3 +136,45 @@ async fn a_talent_withdraws_and_the_next_one_is_asked() {
     nurse.get(&contacts).await.expect_error(403, "NOT_A_PARTICIPANT");
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_suspended_talents_missions_look_for_somebody_else() {
+    let world = World::new().await;
+    let (admin, client, first) =
+        (world.admin().await, world.client("lilas").await, world.nurse("first", 1.0).await);
+    let (path, _) = filled(&world, &client, &first).await;
+    let second = world.nurse("second", 2.0).await;
+    let suspend = format!("/api/v1/admin/users/{}/suspend", first.id);
+    admin.patch(&suspend, json!({ "reason": "Plainte en cours" })).await.expect(200);
+    world.drain().await;
+    // Once more, as after a crash behind the last step.
+    let again = "update jobs set state = 'waiting', token = null, worker = null, finished_at = null, run_at = clock_timestamp() where kind = 'enforce-account'";
+    sqlx::query(again).execute(&world.pool).await.unwrap();
+    world.drain().await;
+
+    let reopened = client.get(&path).await.expect(200);
+    assert_eq!((&reopened["status"], &reopened["filled"]), (&json!("OPEN"), &json!(0)));
+    let invited = second.get("/api/v1/me/invitations").await.expect(200);
+    assert_eq!(invited["items"][0]["status"], "PENDING");
+    let told = "select count(*) from messages where content like 'Un talent s’est désisté%'";
+    assert_eq!(world.count(told).await, 1, "once, however often the cascade runs");
+    assert_eq!(world.count("select count(*) from assignments where status = 'WITHDRAWN'").await, 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_banned_clients_missions_are_called_off_without_a_price() {
+    let world = World::new().await;
+    let (admin, client, nurse) =
+        (world.admin().await, world.client("lilas").await, world.nurse("zoe", 1.0).await);
+    let (path, _) = filled(&world, &client, &nurse).await;
+    let ban = format!("/api/v1/admin/users/{}/ban", client.id);
+    admin.patch(&ban, json!({ "reason": "Fraude" })).await.expect(200);
+    world.drain().await;
+    let mission = admin.get(&path).await.expect(200);
+    assert_eq!((&mission["status"], &mission["cancelCause"]), (&json!("CANCELLED"), &json!("ACCOUNT")));
+    assert_eq!(mission["cancellationCents"], 0);
+    assert_eq!(world.count("select count(*) from assignments where status = 'CANCELLED'").await, 1);
+    client.get("/api/v1/auth/me").await.expect(401);
+    world.end().await;
+}

@@ -20,7 +20,7 @@ pub struct Content {
     pub facts: Value,
 }
 
-/// What a mail about an account says; nothing when it is over, or is about something else than the account.
+/// What a mail about an account says; nothing when it is over.
 ///
 /// Holds the account's row, so that the address cannot change between its reading and the token's making.
 pub async fn content(
@@ -34,6 +34,7 @@ pub async fn content(
     let now = app.clock.now();
     let mut desk = Desk { conn, user, app, now };
     match mail {
+        Mail::SecurityAlert => Ok(desk.plain("security-alert", "login", context! {})),
         Mail::VerifyEmail => desk.verify_email().await,
         Mail::EmailChangeOld { .. } | Mail::EmailChangeNew { .. } => desk.email_change(mail).await,
         Mail::PasswordReset => desk.password_reset().await,

@@ -18,9 +18,9 @@ pub async fn run(job: SendMail, run: Run<App>) -> JobResult {
     let user = users::get(&mut tx, job.to).await?;
     let profile = profiles::get(&mut tx, job.to).await?;
     let content =
-        match account_mail::content(&mut tx, &job.mail, &user, &run.app).await? {
-            Some(content) => Some(content),
-            None => facts(&mut tx, &job, &user.locale, &run.app)
+        match job.mail.is_of_account() {
+            true => account_mail::content(&mut tx, &job.mail, &user, &run.app).await?,
+            false => facts(&mut tx, &job, &user.locale, &run.app)
                 .await?
                 .map(|(template, link, facts)| Content { to: user.email.clone(), template, link, facts }),
         };
@@ -71,12 +71,8 @@ async fn facts(
             }
             ("mission-invitation", mission.id, format!("{frontend}/invitations/{invitation_id}"))
         }
-        Mail::MissionAssigned { mission_id } => {
-            ("mission-assigned", mission_id, format!("{frontend}/missions/{mission_id}"))
-        }
-        Mail::AssignmentConfirmed { mission_id } => {
-            ("assignment-confirmed", mission_id, format!("{frontend}/missions/{mission_id}"))
-        }
+        Mail::MissionAssigned { mission_id } => ("mission-assigned", mission_id, page(mission_id)),
+        Mail::AssignmentConfirmed { mission_id } => ("assignment-confirmed", mission_id, page(mission_id)),
         Mail::AssignmentWithdrawn { mission_id } => ("assignment-withdrawn", mission_id, page(mission_id)),
         Mail::ApplicationReceived { mission_id } => ("application-received", mission_id, page(mission_id)),
         Mail::ApplicationRejected { mission_id } => ("application-rejected", mission_id, page(mission_id)),
@@ -87,8 +83,7 @@ async fn facts(
         }
         Mail::MissionExpired { mission_id } => ("mission-expired", mission_id, page(mission_id)),
         Mail::MissionUnfilled { mission_id } => ("mission-unfilled", mission_id, page(mission_id)),
-        Mail::SecurityAlert => return Ok(Some(("security-alert", format!("{frontend}/login"), context! {}))),
-        // What `account_mail` had nothing to say of is over.
+        // Of the account: `account_mail` says what is in it.
         _ => return Ok(None),
     };
     let mission = missions::get(conn, mission_id).await?;

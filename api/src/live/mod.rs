@@ -353,7 +353,11 @@ impl Hub {
         let Ok(user) = user.parse::<uuid::Uuid>().map(UserId) else { return };
         let hub = self.clone();
         tokio::spawn(async move {
-            let ended = async { sessions::list_ended_of(&mut *hub.0.db.conn().await?, user).await };
+            let theirs: Vec<SessionId> = {
+                let sockets = hub.sockets();
+                sockets.values().filter(|socket| socket.user == user).map(|socket| socket.session).collect()
+            };
+            let ended = async { sessions::list_ended(&mut *hub.0.db.conn().await?, &theirs).await };
             match ended.await {
                 Ok(ended) => hub.cut_ended(&ended),
                 Err(error) => tracing::warn!(%error, "cannot compare a user's sessions"),

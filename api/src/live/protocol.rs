@@ -176,6 +176,20 @@ impl Event for Heartbeat {
     const NAME: &'static str = "heartbeat";
 }
 
+/// `resync`: too much was missed to be sent, of a conversation or, without one, of the feed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Resync {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) conversation_id: Option<ConversationId>,
+    pub(super) after: i64,
+    pub(super) head: i64,
+}
+
+impl Event for Resync {
+    const NAME: &'static str = "resync";
+}
+
 /// `chat:typing`: to the others in the room; not stored.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use domain::live::{self, Channel, Delivery};
 use tokio::sync::{mpsc, oneshot};
 
+use super::protocol::Resync;
 use super::{Hub, Member, TOO_SLOW, TRY_AGAIN};
 
 /// Makes the first frame for a new member from the room's cursor.
@@ -117,12 +118,25 @@ impl Room {
             Some(after) if after < cursor => after,
             _ => return Ok((cursor, Vec::new())),
         };
-        if cursor.saturating_sub(after) > MOST_REFILL {
-            let resync = serde_json::json!({ "event": "resync", "data": { "after": after, "head": cursor } });
-            return Ok((cursor, vec![resync.to_string().into()]));
+        let behind = cursor - after;
+        let missed = match behind <= MOST_REFILL {
+            true => live::between(&mut *db.conn().await?, self.channel, after, cursor).await?,
+            false => Vec::new(),
+        };
+        // Numbers are dense: fewer than that, and the oldest of a feed have been pruned.
+        if missed.len() as i64 != behind {
+            return Ok((cursor, vec![self.resync(after, cursor).into()]));
         }
-        let missed = live::between(&mut *db.conn().await?, self.channel, after, cursor).await?;
         Ok((cursor, missed.into_iter().map(|delivery| delivery.frame.into()).collect()))
+    }
+
+    /// Tells a member that it has to read anew what it missed.
+    fn resync(&self, after: i64, head: i64) -> String {
+        let conversation_id = match self.channel {
+            Channel::Conversation(id) => Some(id),
+            Channel::User(_) => None,
+        };
+        live::frame(&Resync { conversation_id, after, head })
     }
 
     async fn deliver(&mut self, delivery: Delivery) {

@@ -11,7 +11,8 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{MatchView, MissionView, UrgencyLevel};
+use super::matches::MatchView;
+use super::{MissionView, UrgencyLevel};
 use crate::App;
 use crate::error::ApiResult;
 use crate::guard::{Anyone, Auth, ClientSide, VerifiedClient, VerifiedTalent};

@@ -37,6 +37,7 @@ apis! {
     ]
     [
         crate::missions::MissionsApi,
+        crate::missions::matches::MatchesApi,
         crate::missions::life::MissionLifeApi,
         crate::missions::applications::ApplicationsApi,
         crate::explanation::ExplanationApi,

@@ -315,11 +315,6 @@ impl Explanation {
         answers
     }
 
-    /// Passed every filter, also those that this audience is not told of.
-    pub fn is_eligible(&self) -> bool {
-        self.answers(Audience::Client).iter().all(|answer| answer.outcome != Outcome::Failed)
-    }
-
     /// Step 4 of the six: per cent of the mission's specialties, one decimal.
     pub fn score(&self) -> f64 {
         f64::from(score(self.talent.matched_specialties, self.mission.specialties.len())) / 10.0

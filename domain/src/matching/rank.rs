@@ -48,8 +48,14 @@ const SPARE: i64 = 13;
 /// mission asks for some. What has to be asked of one talent at a time (taken, excluded, away, at the limit of working time)
 /// is asked after the sort: of the best few, which spares sorting a city, and of all only where those were not enough.
 pub async fn rank(conn: &mut PgConnection, mission: &Mission, whom: Whom, limit: i64) -> Result<Vec<Match>> {
-    let best = ask(&mut *conn, mission, whom, limit, Some(limit.saturating_add(SPARE))).await?;
-    if (best.len() as i64) < limit { ask(conn, mission, whom, limit, None).await } else { Ok(best) }
+    // Without a limit there is no best few.
+    if let Some(few) = limit.checked_add(SPARE) {
+        let best = ask(&mut *conn, mission, whom, limit, Some(few)).await?;
+        if best.len() as i64 == limit {
+            return Ok(best);
+        }
+    }
+    ask(conn, mission, whom, limit, None).await
 }
 
 /// Asks the first `pool` of the order, or all.

@@ -184,6 +184,17 @@ pub enum Verdict {
     Abandon(JobState, String),
 }
 
+/// Causes of one job that are kept: the first, and the newest.
+const MOST_CAUSES: i32 = 50;
+/// Characters of a cause.
+const LONGEST_CAUSE: usize = 2000;
+
+/// A cause as PostgreSQL can store it: what a foreign server said may hold U+0000, and one such text must not keep the
+/// outcomes beside it from being written.
+fn storable(cause: &str) -> String {
+    cause.chars().filter(|c| *c != '\0').take(LONGEST_CAUSE).collect()
+}
+
 /// Writes verdicts, all in one statement. Returns the tokens of those whose rows are locked at the moment and still ours: one
 /// of them must not hold up the others.
 pub async fn settle(
@@ -201,7 +212,7 @@ pub async fn settle(
             Verdict::Abandon(state, cause) => (Some(*state), cause, true, 0.0),
         };
         ends.push(end);
-        errors.push(error.clone());
+        errors.push(storable(error));
         counts.push(counted);
         delays.push(delay);
     }
@@ -219,7 +230,7 @@ pub async fn settle(
                   set state = case when free.ends is not null then free.ends when is_superseded(j) then 'cancelled' else 'waiting' end,
                       finished_at = case when free.ends is not null or is_superseded(j) then clock_timestamp() end,
                       run_at = case when free.ends is null then clock_timestamp() + make_interval(secs => free.delay) else run_at end,
-                      causes = causes || jsonb_build_object('at', clock_timestamp(), 'attempt', attempt, 'error',
+                      causes = case when jsonb_array_length(causes) < $7 then causes else causes - 1 end || jsonb_build_object('at', clock_timestamp(), 'attempt', attempt, 'error',
                           case when free.ends is null and is_superseded(j) then 'superseded; ' else '' end || free.error),
                       attempt = attempt - case when free.counted then 0 else 1 end,
                       token = case when free.ends is not null then j.token end,
@@ -234,6 +245,7 @@ pub async fn settle(
         &errors,
         &counts,
         &delays,
+        MOST_CAUSES,
     );
     locked.fetch_all(conn).await
 }
@@ -302,4 +314,15 @@ pub async fn sweep(conn: &mut PgConnection) -> Result<Vec<Swept>, sqlx::Error> {
     .execute(conn)
     .await?;
     Ok(swept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LONGEST_CAUSE, storable};
+
+    #[test]
+    fn any_cause_can_be_stored() {
+        assert_eq!(storable("550 no\0such user"), "550 nosuch user");
+        assert_eq!(storable(&"é".repeat(5000)).chars().count(), LONGEST_CAUSE);
+    }
 }

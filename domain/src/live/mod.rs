@@ -2,6 +2,8 @@
 //!
 //! Two dense sequences use one mechanism: the messages of a conversation (`seq`) and the feed of a user (`eventSeq`).
 
+mod events;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -13,9 +15,13 @@ use uuid::Uuid;
 
 use crate::bus::{Bus, Signal};
 use crate::error::Result;
-use crate::ids::{ConversationId, InvitationId, MessageId, MissionId, NotificationId, UserId};
-use crate::matching::MatchedTalent;
+use crate::ids::{ConversationId, UserId};
 use crate::{Db, Tx};
+
+pub use events::{
+    ChatMessage, ChatRead, MissionInvited, MissionMatched, MissionUpdated, NotificationCount,
+    NotificationCreated,
+};
 
 /// Where a frame goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -122,107 +128,6 @@ pub fn announce(tx: &mut Tx, channel: Channel, delivery: &Delivery) {
 /// Announces a frame at once: what it is about is committed, or not stored at all.
 pub fn ring(bus: &Bus, channel: Channel, delivery: &Delivery) {
     bus.send(delivery.signal(bus, channel));
-}
-
-/// `mission:matched`: the stored answer of the matching, to the client and into the mission's room.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct MissionMatched {
-    pub mission_id: MissionId,
-    pub conversation_id: ConversationId,
-    pub matches: Vec<MatchedTalent>,
-}
-
-impl Event for MissionMatched {
-    const NAME: &'static str = "mission:matched";
-}
-
-/// `mission:invited`: to a talent.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct MissionInvited {
-    pub invitation_id: InvitationId,
-    pub mission_id: MissionId,
-    pub wave: i16,
-}
-
-impl Event for MissionInvited {
-    const NAME: &'static str = "mission:invited";
-}
-
-/// `mission:updated`: something of the mission changed; read it again.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct MissionUpdated {
-    pub mission_id: MissionId,
-    pub status: crate::missions::MissionStatus,
-}
-
-impl Event for MissionUpdated {
-    const NAME: &'static str = "mission:updated";
-}
-
-/// `notification`: a new in-app notification.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NotificationCreated {
-    pub id: NotificationId,
-    #[serde(rename = "type")]
-    pub kind: crate::notifications::NotificationType,
-    pub data: serde_json::Value,
-    #[serde(with = "time::serde::rfc3339")]
-    pub created_at: OffsetDateTime,
-}
-
-impl Event for NotificationCreated {
-    const NAME: &'static str = "notification";
-}
-
-/// `chat:read`: a member has read up to a number. Whoever sends has read what came before.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ChatRead {
-    pub conversation_id: ConversationId,
-    pub user_id: UserId,
-    pub seq: i64,
-}
-
-impl Event for ChatRead {
-    const NAME: &'static str = "chat:read";
-}
-
-/// `chat:message`: a message of a conversation, TEXT or SYSTEM.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ChatMessage {
-    pub id: MessageId,
-    pub conversation_id: ConversationId,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mission_id: Option<MissionId>,
-    pub seq: i64,
-    /// Null for SYSTEM.
-    pub sender_id: Option<UserId>,
-    pub kind: crate::messages::MessageKind,
-    pub content: String,
-    pub attachments: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub client_message_id: Option<String>,
-    #[serde(with = "time::serde::rfc3339")]
-    pub created_at: OffsetDateTime,
-}
-
-impl Event for ChatMessage {
-    const NAME: &'static str = "chat:message";
-}
-
-/// `notification:count`: how many notifications are unread now.
-#[derive(Clone, Debug, Serialize)]
-pub struct NotificationCount {
-    pub unread: i32,
-}
-
-impl Event for NotificationCount {
-    const NAME: &'static str = "notification:count";
 }
 
 /// What a user is about to be told.
