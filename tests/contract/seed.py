@@ -52,7 +52,7 @@ missions = [
     for n in range(8)
 ]
 applications = [
-    talent.call("POST", f"/matching/missions/{mission['id']}/apply", {"coverLetter": "Je viens."})["id"]
+    talent.call("POST", f"/matching/missions/{mission['id']}/apply", {"coverLetter": "Je viens.", "proposedRateCents": 2800})["id"]
     for mission in missions[4:]
 ]
 # Matching runs in the worker.

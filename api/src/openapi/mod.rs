@@ -95,9 +95,20 @@ impl Document {
     }
 }
 
-/// Generators choke on a media type with a parameter; the header that we send keeps its charset.
+/// Generators choke on a media type with a parameter; the header that we send keeps its charset. And the bounds of whole
+/// numbers are written as whole numbers, not as `100.0`.
 fn normalise(value: &mut Value) {
     match value {
+        Value::Number(number) => {
+            if let Some(whole) = number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0) {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "saturates; every bound here is below 2^53"
+                )]
+                let whole = whole as i64;
+                *number = whole.into();
+            }
+        }
         Value::Object(map) => {
             if let Some(schema) = map.remove("application/json; charset=utf-8") {
                 map.insert("application/json".into(), schema);
@@ -360,6 +371,14 @@ mod tests {
     #[test]
     fn nothing_in_the_document_is_null() {
         assert!(!Document::build().json.contains(": null"));
+    }
+
+    #[test]
+    fn bounds_are_whole_and_exact() {
+        let document = Document::build();
+        let parameters = &document.value["paths"]["/api/v1/conversations/{id}/messages"]["get"]["parameters"];
+        let before = parameters.as_array().unwrap().iter().find(|one| one["name"] == "before").unwrap();
+        assert_eq!(before["schema"]["maximum"], json!(9_007_199_254_740_991_i64));
     }
 
     #[test]
