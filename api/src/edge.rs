@@ -10,7 +10,6 @@ use domain::trace;
 use futures_util::FutureExt;
 use poem::http::{HeaderName, HeaderValue, Method, header};
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response};
-use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::App;
@@ -82,7 +81,7 @@ impl<E: Endpoint> Endpoint for AtTheEdge<E> {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let span = tracing::info_span!("request", request_id, %method, path);
         let context = trace::Context { request_id: Some(request_id.clone()), traceparent };
-        trace::follow(&span, &context);
+        let scope = trace::Scope::new(context, span);
 
         let origin = cors::origin(&request, &self.edge.app.origins);
         let mut response = match origin.as_ref().and_then(|_| cors::preflight(&request)) {
@@ -93,7 +92,7 @@ impl<E: Endpoint> Endpoint for AtTheEdge<E> {
                     tracing::debug!(status = response.status().as_u16(), "served");
                     response
                 };
-                trace::within(context, served).instrument(span).await
+                scope.run(served).await
             }
         };
         let headers = response.headers_mut();

@@ -1,4 +1,5 @@
-//! Distances on a sphere of radius 6,371 km; the SQL twin is `haversine_km`.
+//! Distances on a sphere of radius 6,371 km; the SQL twin is `haversine_km`. Where many are compared, the square of the chord
+//! stands for the distance, with which it grows.
 
 pub const EARTH_RADIUS_KM: f64 = 6371.0;
 
@@ -33,6 +34,12 @@ impl Point {
         2.0 * EARTH_RADIUS_KM * a.sqrt().min(1.0).asin()
     }
 
+    /// As `talent_search` keeps its talents.
+    pub fn on_unit_sphere(self) -> [f64; 3] {
+        let (latitude, longitude) = (self.latitude.to_radians(), self.longitude.to_radians());
+        [latitude.cos() * longitude.cos(), latitude.cos() * longitude.sin(), latitude.sin()]
+    }
+
     /// A box that contains the circle, for an index to search: (south, north, west, east) in degrees. Near the poles and
     /// across the 180th meridian every longitude is inside, so that the box never cuts the circle.
     pub fn bounds(self, radius_km: f64) -> Bounds {
@@ -48,6 +55,11 @@ impl Point {
         let bounds = Bounds { west: self.longitude - reach, east: self.longitude + reach, ..whole };
         if bounds.west < -180.0 || bounds.east > 180.0 { whole } else { bounds }
     }
+}
+
+/// The square of the straight line, on the unit sphere, between two points this far apart: four times the haversine.
+pub fn chord_squared(distance_km: f64) -> f64 {
+    4.0 * (distance_km / (2.0 * EARTH_RADIUS_KM)).sin().powi(2)
 }
 
 /// A coordinate as it is stored: degrees to 7 decimals.
@@ -74,6 +86,13 @@ mod tests {
     fn paris_to_lyon() {
         assert!((PARIS.distance_km(LYON) - 392.0).abs() < 1.0);
         assert_eq!(PARIS.distance_km(PARIS), 0.0);
+    }
+
+    #[test]
+    fn a_chord_is_as_long_as_its_arc_says() {
+        let (paris, lyon) = (PARIS.on_unit_sphere(), LYON.on_unit_sphere());
+        let chord: f64 = paris.iter().zip(lyon).map(|(a, b)| (a - b).powi(2)).sum();
+        assert!((chord - chord_squared(PARIS.distance_km(LYON))).abs() < 1e-15);
     }
 
     #[test]

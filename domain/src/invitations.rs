@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use crate::assignments::{self, Accepted, Way};
 use crate::error::{Error, Result};
 use crate::ids::{InvitationId, MissionId, UserId};
+use crate::matching::Ranking;
 use crate::missions;
 use crate::page::{Cursor, Page};
 
@@ -30,27 +31,33 @@ pub struct Invitation {
     pub created_at: OffsetDateTime,
 }
 
-/// Invites talents in one statement. Whoever is invited already, or has answered, stays so and is not in the answer; an
-/// invitation that had expired, because the mission was full for a while or the talent did not fit, is made anew.
+/// Invites the talents of rankings in one statement. Whoever is invited already, or has answered, stays so and is not in the
+/// answer; an invitation that had expired, because the mission was full for a while or the talent did not fit, is made anew.
 pub async fn insert(
     conn: &mut PgConnection,
-    mission: MissionId,
-    talents: &[UserId],
+    rankings: &[Ranking<'_>],
     wave: i16,
     now: OffsetDateTime,
 ) -> Result<Vec<Invitation>> {
-    let ids: Vec<_> = talents.iter().map(|_| InvitationId::new().0).collect();
-    let talents: Vec<_> = talents.iter().map(|talent| talent.0).collect();
+    let (mut ids, mut missions, mut talents) = (vec![], vec![], vec![]);
+    for Ranking { mission, talents: ranked } in rankings {
+        for talent in ranked {
+            ids.push(InvitationId::new().0);
+            missions.push(mission.id.0);
+            talents.push(talent.talent_id.0);
+        }
+    }
     let invitations = sqlx::query_as!(
         Invitation,
         r#"insert into invitations as i (id, mission_id, talent_id, wave, created_at)
-           select id, $1, talent_id, $4, $5 from unnest($2::uuid[], $3::uuid[]) as new (id, talent_id)
+           select id, mission_id, talent_id, $4, $5
+             from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as new (id, mission_id, talent_id)
            on conflict on constraint invitations_once do update
               set status = 'PENDING', wave = excluded.wave, created_at = excluded.created_at, answered_at = null
             where i.status = 'EXPIRED'
            returning id as "id: _", mission_id as "mission_id: _", talent_id as "talent_id: _", status as "status: _", wave, created_at"#,
-        mission.0,
         &ids,
+        &missions,
         &talents,
         wave,
         now,

@@ -177,41 +177,42 @@ pub async fn get_first_sent(conn: &mut PgConnection, new: &NewMessage) -> Result
     Ok(first)
 }
 
-/// Stores a SYSTEM message. It holds the conversation's row lock until the commit: call it late.
-pub async fn post_system(
-    tx: &mut Tx,
-    mission: MissionId,
-    content: &str,
-    now: OffsetDateTime,
-) -> Result<ChatMessage> {
-    let row = sqlx::query!(
-        r#"with place as (
-               update conversations set head = head + 1, active_at = $4 where mission_id = $1 returning id, head
+/// Stores SYSTEM messages, one for each mission. It holds the conversations' row locks, taken in the order of their ids, until
+/// the commit: call it late.
+pub async fn post_system(tx: &mut Tx, contents: &[(MissionId, String)], now: OffsetDateTime) -> Result<()> {
+    if contents.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<_> = contents.iter().map(|_| MessageId::new().0).collect();
+    let (missions, texts): (Vec<_>, Vec<_>) =
+        contents.iter().map(|(mission, text)| (mission.0, text.clone())).unzip();
+    let stored = sqlx::query_as!(
+        ChatMessage,
+        r#"with locked as (
+               select id from conversations where mission_id = any ($1) order by id for update
+           ), place as (
+               update conversations set head = head + 1, active_at = $4 where id in (select id from locked)
+               returning id, mission_id, head
+           ), stored as (
+               insert into messages (conversation_id, seq, id, kind, content, created_at)
+               select place.id, head, new.id, 'SYSTEM', content, $4
+                 from unnest($1::uuid[], $2::uuid[], $3::text[]) as new (mission_id, id, content) join place using (mission_id)
+               returning *
            )
-           insert into messages (conversation_id, seq, id, kind, content, created_at)
-           select id, head, $2, 'SYSTEM', $3, $4 from place
-           returning conversation_id as "conversation_id: ConversationId", id as "id: MessageId", seq"#,
-        mission.0,
-        MessageId::new().0,
-        content,
+           select stored.id as "id: _", conversation_id as "conversation_id: _", mission_id as "mission_id: _", seq,
+                  sender_id as "sender_id: _", kind as "kind: _", content, attachments, client_message_id, created_at
+             from stored join place on place.id = conversation_id"#,
+        &missions,
+        &ids,
+        &texts,
         now,
     )
-    .fetch_one(&mut **tx)
+    .fetch_all(&mut **tx)
     .await?;
-    let message = ChatMessage {
-        id: row.id,
-        conversation_id: row.conversation_id,
-        mission_id: Some(mission),
-        seq: row.seq,
-        sender_id: None,
-        kind: MessageKind::System,
-        content: content.to_owned(),
-        attachments: Vec::new(),
-        client_message_id: None,
-        created_at: now,
-    };
-    live::announce(tx, Channel::Conversation(row.conversation_id), &message.delivery());
-    Ok(message)
+    for message in stored {
+        live::announce(tx, Channel::Conversation(message.conversation_id), &message.delivery());
+    }
+    Ok(())
 }
 
 /// Messages numbered after `after`, up to and including `up_to`, the oldest `limit` of them, in order.

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+use tracing::{Instrument, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 tokio::task_local! {
@@ -17,27 +18,45 @@ pub struct Context {
     pub traceparent: Option<String>,
 }
 
-/// Runs a future inside a context; what it enqueues carries the context on.
-pub async fn within<F: Future>(context: Context, future: F) -> F::Output {
-    CURRENT.scope(context, future).await
+/// Work under way for a context, and its span.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    context: Context,
+    span: Span,
 }
 
-/// The context of this task; empty outside of one. Where traces are collected, its `traceparent` is the span that is open.
-pub fn current() -> Context {
-    let context = CURRENT.try_with(Clone::clone).unwrap_or_default();
-    let open = tracing::Span::current().context();
-    let open = open.span().span_context().clone();
-    match open.is_valid() {
-        true => Context { traceparent: Some(format(&open)), ..context },
-        false => context,
+impl Scope {
+    /// The span becomes the continuation of the trace that the context came with.
+    pub fn new(context: Context, span: Span) -> Self {
+        if let Some(parent) = context.traceparent.as_deref().and_then(parse) {
+            // It fails where no traces are collected, and on a span that is filtered out.
+            let _ = span.set_parent(opentelemetry::Context::new().with_remote_span_context(parent));
+        }
+        Self { context, span }
+    }
+
+    /// What is logged or enqueued by this future carries the context on.
+    pub async fn run<F: Future>(self, future: F) -> F::Output {
+        CURRENT.scope(self.context, future).instrument(self.span).await
+    }
+
+    /// The context to be carried on by what is not run in here.
+    pub fn context(&self) -> Context {
+        passed_on(self.context.clone(), &self.span)
     }
 }
 
-/// Makes a span the continuation of the trace that a context came with.
-pub fn follow(span: &tracing::Span, context: &Context) {
-    if let Some(parent) = context.traceparent.as_deref().and_then(parse) {
-        // It fails where no traces are collected, and on a span that is filtered out.
-        let _ = span.set_parent(opentelemetry::Context::new().with_remote_span_context(parent));
+/// The context of this task; empty outside of one.
+pub fn current() -> Context {
+    passed_on(CURRENT.try_with(Clone::clone).unwrap_or_default(), &Span::current())
+}
+
+/// Where traces are collected, the `traceparent` of what follows is the span that causes it.
+fn passed_on(context: Context, span: &Span) -> Context {
+    let open = span.context().span().span_context().clone();
+    match open.is_valid() {
+        true => Context { traceparent: Some(format(&open)), ..context },
+        false => context,
     }
 }
 

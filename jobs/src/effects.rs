@@ -14,7 +14,7 @@ use domain::missions::{
 };
 use domain::notifications::{self, NewNotification, NotificationType};
 use domain::waves::Wave;
-use domain::{Tx, messages, waves};
+use domain::{Tx, messages, trace, waves};
 use time::{Duration, OffsetDateTime};
 
 use crate::ledger::{self, NewJob};
@@ -87,27 +87,33 @@ fn timers(mission: &Mission, now: OffsetDateTime) -> impl Iterator<Item = NewJob
     .flatten()
 }
 
-/// Talents were invited: each gets a mail and an in-app notification; the wave behind theirs is scheduled. Returns what to tell
-/// them live: the caller has more to tell, and feeds are told last and once.
-pub async fn invited(
-    tx: &mut Tx,
-    mission: &Mission,
-    wave: Option<Wave>,
-    invitations: &[Invitation],
-    now: OffsetDateTime,
-) -> Result<Vec<Telling>> {
-    let next = wave.and_then(|wave| wave.next(mission.urgency_level)).map(|(next, pause)| {
-        let job = DispatchWave { mission_id: mission.id, round: mission.round, wave: next.number };
-        NewJob::of(&job).at(now + pause)
-    });
-    let mails = invitations.iter().map(|invitation| {
-        mail(invitation.talent_id, Mail::MissionInvitation { invitation_id: invitation.id })
-    });
-    ledger::enqueue(tx, mails.chain(next)).await?;
-    if invitations.is_empty() {
-        return Ok(Vec::new());
-    }
+/// A wave of a mission: who was invited, and the request or job that it goes back to.
+#[derive(Debug)]
+pub struct Sent<'m> {
+    pub mission: &'m Mission,
+    pub wave: Option<Wave>,
+    pub invitations: Vec<Invitation>,
+    pub cause: trace::Context,
+}
 
+impl Sent<'_> {
+    fn jobs(&self, now: OffsetDateTime) -> impl Iterator<Item = NewJob> {
+        let next = self.wave.and_then(|wave| wave.next(self.mission.urgency_level)).map(|(next, pause)| {
+            let Mission { id: mission_id, round, .. } = *self.mission;
+            NewJob::of(&DispatchWave { mission_id, round, wave: next.number }).at(now + pause)
+        });
+        let mails = self.invitations.iter().map(|invitation| {
+            mail(invitation.talent_id, Mail::MissionInvitation { invitation_id: invitation.id })
+        });
+        mails.chain(next).map(|job| job.caused_by(self.cause.clone()))
+    }
+}
+
+/// Waves were sent: each talent gets a mail and an in-app notification; the waves behind these are scheduled. Returns what to
+/// tell the talents live: the caller has more to tell, and feeds are told last and once.
+pub async fn invited(tx: &mut Tx, sent: &[Sent<'_>], now: OffsetDateTime) -> Result<Vec<Telling>> {
+    ledger::enqueue(tx, sent.iter().flat_map(|sent| sent.jobs(now)).collect::<Vec<_>>()).await?;
+    let invitations: Vec<_> = sent.iter().flat_map(|sent| &sent.invitations).collect();
     let notices: Vec<_> = invitations
         .iter()
         .map(|invitation| NewNotification {
@@ -159,7 +165,7 @@ async fn told(
     people.extend(others);
     people.sort_unstable();
     people.dedup();
-    messages::post_system(tx, mission.id, message, now).await?;
+    messages::post_system(tx, &[(mission.id, message.to_owned())], now).await?;
     let updated = MissionUpdated { mission_id: mission.id, status: mission.status };
     tellings.extend(people.into_iter().map(|user| Telling::new(user, &updated)));
     live::tell(tx, now, tellings).await

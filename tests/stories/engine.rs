@@ -403,7 +403,7 @@ async fn a_dead_workers_job_runs_again_counted_and_fenced() {
     assert_eq!((job.crashes, job.attempt, job.state), (1, 2, JobState::Done));
     assert!(job.causes[0]["error"].as_str().unwrap().contains("mortal"), "{}", job.causes);
     // The dead one wakes up: nothing that it writes counts.
-    assert!(!ledger::finish(&mut *bench.conn().await, fence).await.unwrap());
+    assert_eq!(ledger::finish(&mut *bench.conn().await, &[fence]).await.unwrap(), 0);
     let late = (fence, ledger::Verdict::Abandon(JobState::Dead, "late".into()));
     assert!(ledger::settle(&mut *bench.conn().await, &[late]).await.unwrap().is_empty());
     assert_eq!(bench.job().await.state, JobState::Done);
@@ -462,7 +462,7 @@ async fn a_job_that_outlives_its_cover_is_taken_from_a_living_worker() {
     // Its worker beats on; only this job is lost to it.
     let swept = ledger::sweep(&mut *bench.conn().await).await.unwrap();
     assert_eq!(swept.len(), 1);
-    assert!(!ledger::finish(&mut *bench.conn().await, fence).await.unwrap());
+    assert_eq!(ledger::finish(&mut *bench.conn().await, &[fence]).await.unwrap(), 0);
     bench.start(2);
     bench.job_when(|job| job.state == JobState::Done).await;
     bench.assert_effects(1).await;

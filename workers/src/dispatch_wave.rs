@@ -1,6 +1,7 @@
 use domain::live::{self, MissionUpdated, Telling};
-use domain::matching::{self, Whom};
-use domain::{invitations, messages, missions, waves};
+use domain::matching::{self, Ranking, Whom};
+use domain::{invitations, messages, missions, trace, waves};
+use jobs::effects::Sent;
 use jobs::{DispatchWave, effects};
 
 use crate::App;
@@ -16,20 +17,22 @@ pub async fn run(job: DispatchWave, run: Run<App>) -> JobResult {
     let Some(mission) = locked else { return run.done_without_effects() };
     let Some(wave) = waves::find(mission.urgency_level, job.wave) else { return run.done_without_effects() };
 
-    let found = matching::rank(&mut tx, &mission, Whom::NotYetInvited, wave.size(&mission)).await?;
-    let talents: Vec<_> = found.iter().map(|talent| talent.talent_id).collect();
-    let invited = invitations::insert(&mut tx, mission.id, &talents, wave.number, now).await?;
-    matching::explanation::record(&mut tx, &mission, wave.number, &found, now).await?;
+    let talents = matching::rank(&mut tx, &mission, Whom::NotYetInvited, wave.size(&mission)).await?;
+    let ranking = [Ranking { mission: &mission, talents }];
+    let invitations = invitations::insert(&mut tx, &ranking, wave.number, now).await?;
+    matching::explanation::record(&mut tx, &ranking, wave.number, now).await?;
     missions::set_wave(&mut tx, mission.id, wave.number).await?;
-    let mut tellings = effects::invited(&mut tx, &mission, Some(wave), &invited, now).await?;
-    if !invited.is_empty() {
-        let message = match invited.len() {
+    let invited = invitations.len();
+    let sent = Sent { mission: &mission, wave: Some(wave), invitations, cause: trace::current() };
+    let mut tellings = effects::invited(&mut tx, &[sent], now).await?;
+    if invited > 0 {
+        let message = match invited {
             1 => "Recherche élargie. Un autre talent a été invité.".into(),
             several => format!("Recherche élargie. {several} autres talents ont été invités."),
         };
         let updated = MissionUpdated { mission_id: mission.id, status: mission.status };
         tellings.push(Telling::new(mission.client_id, &updated));
-        messages::post_system(&mut tx, mission.id, &message, now).await?;
+        messages::post_system(&mut tx, &[(mission.id, message)], now).await?;
         live::tell(&mut tx, now, tellings).await?;
     }
     run.done(tx).await

@@ -59,7 +59,7 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(expire_site_invitation::run)
         .on(geocode_address::run)
         .on(geocode_mission::run)
-        .on(match_mission::run)
+        .on_together(match_mission::run)
         .on(notify::run)
         .on(purge::run)
         .on(rematch_open::run)

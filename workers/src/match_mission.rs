@@ -1,56 +1,91 @@
+use domain::ids::UserId;
 use domain::live::{self, Channel, Delivery, MissionMatched, MissionUpdated, Telling};
-use domain::matching::{self, Whom};
-use domain::missions::{self, MatchingState};
-use domain::{invitations, messages, waves};
+use domain::matching::{self, MatchedTalent, Ranking, Whom};
+use domain::missions::{self, Mission};
+use domain::{Tx, invitations, messages, waves};
+use jobs::effects::Sent;
 use jobs::{MatchMission, effects};
+use time::OffsetDateTime;
 
 use crate::App;
-use crate::engine::{JobResult, Run};
+use crate::engine::{JobResult, Part, Run};
 
 /// In one transaction: the top 3, their invitations and notifications, the chat's SYSTEM message, the live events. A mission
 /// that was matched before says nothing when nothing changed; whoever fits it no longer is not invited any more.
 ///
 /// The mission's row is locked and its `matching` state is the guard: a second job for the same search finds nothing to do.
-pub async fn run(job: MatchMission, run: Run<App>) -> JobResult {
+/// Where several missions wait, they share the statements, which cost more than what is in them.
+pub async fn run(jobs: Vec<Part<MatchMission>>, run: Run<App>) -> JobResult {
     let now = run.app.clock.now();
     let mut tx = run.begin().await?;
-    let Some(mission) = missions::lock_for_matching(&mut tx, job.mission_id).await? else {
+    tx.keep_plans().await?;
+    let ids: Vec<_> = jobs.iter().map(|part| part.job.mission_id).collect();
+    let missions = missions::lock_for_matching(&mut tx, &ids).await?;
+    if missions.is_empty() {
         return run.done_without_effects();
-    };
-    let first = mission.matched_at.is_none();
-
-    let (before, expired) = if first {
-        (Vec::new(), Vec::new())
-    } else {
-        let before = matching::list_stored(&mut tx, mission.id).await?;
-        let fitting = matching::rank(&mut tx, &mission, Whom::Invited, i64::MAX).await?;
-        let fitting: Vec<_> = fitting.iter().map(|talent| talent.talent_id).collect();
-        (before, invitations::expire_others(&mut tx, mission.id, &fitting, now).await?)
-    };
-    let found = matching::rank(&mut tx, &mission, Whom::Everybody, matching::TOP).await?;
-    let talents: Vec<_> = found.iter().map(|talent| talent.talent_id).collect();
-    let invited = invitations::insert(&mut tx, mission.id, &talents, 1, now).await?;
-    let matches = matching::store(&mut tx, &mission, &found).await?;
-    matching::explanation::record(&mut tx, &mission, 1, &found, now).await?;
-    let state = if found.is_empty() { MatchingState::None } else { MatchingState::Matched };
-    missions::mark_matched(&mut tx, mission.id, state, now).await?;
-
-    let wave = waves::find(mission.urgency_level, 1);
-    let mut tellings = effects::invited(&mut tx, &mission, wave, &invited, now).await?;
-    if !first && invited.is_empty() && expired.is_empty() && before == matches {
-        return run.done(tx).await;
     }
-    let updated = MissionUpdated { mission_id: mission.id, status: mission.status };
-    tellings.extend(expired.iter().map(|talent| Telling::new(*talent, &updated)));
-    let matched =
-        MissionMatched { mission_id: mission.id, conversation_id: mission.conversation_id, matches };
-    tellings.push(Telling::new(mission.client_id, &matched));
-    // Everybody else in the room; the client reads it in its feed.
-    let to_the_room = Delivery { seq: None, except: vec![mission.client_id], frame: live::frame(&matched) };
-    live::announce(&mut tx, Channel::Conversation(mission.conversation_id), &to_the_room);
-    messages::post_system(&mut tx, mission.id, &summary(first, invited.len()), now).await?;
+
+    let (mut rankings, mut before) = (Vec::new(), Vec::new());
+    for mission in &missions {
+        before.push(Before::of(&mut tx, mission, now).await?);
+        let talents = matching::rank(&mut tx, mission, Whom::Everybody, matching::TOP).await?;
+        rankings.push(Ranking { mission, talents });
+    }
+    let invited = invitations::insert(&mut tx, &rankings, 1, now).await?;
+    let mut stored = matching::store(&mut tx, &rankings).await?;
+    matching::explanation::record(&mut tx, &rankings, 1, now).await?;
+    missions::mark_matched(&mut tx, &rankings, now).await?;
+
+    let sent: Vec<_> = missions
+        .iter()
+        .map(|mission| Sent {
+            mission,
+            wave: waves::find(mission.urgency_level, 1),
+            invitations: invited.iter().filter(|invitation| invitation.mission_id == mission.id).copied().collect(),
+            cause: jobs.iter().find(|part| part.job.mission_id == mission.id).map(|part| part.cause.clone()).unwrap_or_default(),
+        })
+        .collect();
+    let mut tellings = effects::invited(&mut tx, &sent, now).await?;
+    let mut summaries = Vec::new();
+    for (Sent { mission, invitations, .. }, before) in sent.iter().zip(&before) {
+        let matches = stored.remove(&mission.id).unwrap_or_default();
+        if before.matches.as_ref() == Some(&matches) && before.expired.is_empty() && invitations.is_empty() {
+            continue;
+        }
+        let updated = MissionUpdated { mission_id: mission.id, status: mission.status };
+        tellings.extend(before.expired.iter().map(|talent| Telling::new(*talent, &updated)));
+        let matched =
+            MissionMatched { mission_id: mission.id, conversation_id: mission.conversation_id, matches };
+        tellings.push(Telling::new(mission.client_id, &matched));
+        // Everybody else in the room; the client reads it in its feed.
+        let to_the_room = Delivery { seq: None, except: vec![mission.client_id], frame: live::frame(&matched) };
+        live::announce(&mut tx, Channel::Conversation(mission.conversation_id), &to_the_room);
+        summaries.push((mission.id, summary(before.matches.is_none(), invitations.len())));
+    }
+    messages::post_system(&mut tx, &summaries, now).await?;
     live::tell(&mut tx, now, tellings).await?;
     run.done(tx).await
+}
+
+/// What a mission's last matching left; nothing before the first.
+#[derive(Debug, Default)]
+struct Before {
+    matches: Option<Vec<MatchedTalent>>,
+    /// Invited then, and not fitting any more.
+    expired: Vec<UserId>,
+}
+
+impl Before {
+    async fn of(tx: &mut Tx, mission: &Mission, now: OffsetDateTime) -> domain::Result<Self> {
+        if mission.matched_at.is_none() {
+            return Ok(Self::default());
+        }
+        let matches = matching::list_stored(tx, mission.id).await?;
+        let fitting = matching::rank(tx, mission, Whom::Invited, i64::MAX).await?;
+        let fitting: Vec<_> = fitting.iter().map(|talent| talent.talent_id).collect();
+        let expired = invitations::expire_others(tx, mission.id, &fitting, now).await?;
+        Ok(Self { matches: Some(matches), expired })
+    }
 }
 
 fn summary(first: bool, invited: usize) -> String {

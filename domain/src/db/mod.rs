@@ -142,6 +142,15 @@ impl Tx {
         &self.bus
     }
 
+    /// Until the end of the transaction its statements keep the plan that they were given first. For those whose arguments
+    /// PostgreSQL would else plan anew each time, which can cost more than running them; a plan made while a table was empty
+    /// must not read the whole of it later.
+    pub async fn keep_plans(&mut self) -> Result<(), sqlx::Error> {
+        let settings = "set local plan_cache_mode = force_generic_plan; set local enable_seqscan = off";
+        sqlx::raw_sql(settings).execute(&mut **self).await?;
+        Ok(())
+    }
+
     /// Within [`Db::jointly`], what is kept here counts with the commit at the end.
     pub async fn commit(self) -> Result<(), sqlx::Error> {
         match self.held {

@@ -165,6 +165,9 @@ impl Telling {
 ///
 /// It holds the feeds' row locks until the commit, taken in the order of the users' ids: call it last.
 pub async fn tell(tx: &mut Tx, now: OffsetDateTime, tellings: Vec<Telling>) -> Result<()> {
+    if tellings.is_empty() {
+        return Ok(());
+    }
     type Events = Vec<(&'static str, Option<serde_json::Value>)>;
     let mut feeds: BTreeMap<UserId, (Events, i32)> = BTreeMap::new();
     for telling in tellings {

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::candidates::{FULL_EXPERIENCE, WEIGHTS};
-use super::{Match, one_decimal, score};
+use super::{Match, Ranking, one_decimal, score};
 use crate::error::{Error, Result};
 use crate::ids::{MissionId, UserId};
 use crate::missions::Mission;
@@ -97,24 +97,30 @@ impl TalentFacts {
     }
 }
 
-/// Keeps what a wave was decided on: its talents in their order.
+/// Keeps what waves were decided on: their talents in their order.
 pub async fn record(
     conn: &mut PgConnection,
-    mission: &Mission,
+    rankings: &[Ranking<'_>],
     wave: i16,
-    ranked: &[Match],
     now: OffsetDateTime,
 ) -> Result<()> {
-    let talents: Vec<_> = ranked.iter().map(|talent| TalentFacts::of_ranked(talent, mission)).collect();
+    let (mut ids, mut missions, mut asked, mut found) = (vec![], vec![], vec![], vec![]);
+    for Ranking { mission, talents } in rankings {
+        ids.push(Uuid::now_v7());
+        missions.push(mission.id.0);
+        asked.push(Json(MissionFacts::from(*mission)));
+        found.push(Json(talents.iter().map(|talent| TalentFacts::of_ranked(talent, mission)).collect::<Vec<_>>()));
+    }
     sqlx::query!(
         "insert into match_decisions (id, mission_id, wave, rule_version, mission, talents, decided_at)
-         values ($1, $2, $3, $4, $5, $6, $7)",
-        Uuid::now_v7(),
-        mission.id.0,
+         select id, mission_id, $5, $6, mission, talents, $7
+           from unnest($1::uuid[], $2::uuid[], $3::jsonb[], $4::jsonb[]) as new (id, mission_id, mission, talents)",
+        &ids,
+        &missions,
+        &asked as _,
+        &found as _,
         wave,
         RULE_VERSION,
-        Json(MissionFacts::from(mission)) as _,
-        Json(talents) as _,
         now,
     )
     .execute(conn)

@@ -10,7 +10,7 @@ mod rematch;
 mod stored;
 
 pub use candidates::{Candidate, CandidateSearch, FULL_EXPERIENCE, WEIGHTS, list_candidates};
-pub use rank::{Match, Whom, rank, score};
+pub use rank::{Match, Ranking, Whom, rank, score};
 pub use rematch::reopen;
 pub use stored::{MatchedTalent, list_stored, store};
 

@@ -21,6 +21,13 @@ pub struct Match {
     pub has_driver_license: bool,
 }
 
+/// A mission and the talents that were found for it, best first.
+#[derive(Clone, Debug)]
+pub struct Ranking<'m> {
+    pub mission: &'m Mission,
+    pub talents: Vec<Match>,
+}
+
 /// Tenths of a per cent of a mission's specialties: 2 of 3 are 667. All of nothing is 1000.
 pub fn score(matched: i32, wanted: usize) -> i16 {
     match wanted as i32 {
@@ -70,29 +77,26 @@ async fn ask(
     let radius = f64::from(mission.radius_km);
     let bounds = point.bounds(radius);
     let (bits, others) = specialties::encode(&mission.specialties);
-    // The haversine of the distance grows with it: it filters and sorts, and only the answer pays for the root and the arc.
-    let farthest = (radius / (2.0 * geo::EARTH_RADIUS_KM)).sin().powi(2);
+    // The square of the chord grows with the distance: it filters and sorts, and only the answer pays for the root and the arc.
+    let [x, y, z] = point.on_unit_sphere();
+    let farthest = geo::chord_squared(radius);
     let matches = sqlx::query_as!(
         Match,
-        r#"select talent_id as "talent_id: _", 12742.0 * asin(sqrt(least(1.0, far))) as "distance_km!", matched as "matched!",
+        r#"select talent_id as "talent_id: _", 12742.0 * asin(least(1.0, sqrt(far) / 2)) as "distance_km!", matched as "matched!",
                   average_rating, total_missions, compliant, can_do_night_shift, has_driver_license
-             from (select talent_id, average_rating, total_missions, compliant, can_do_night_shift, has_driver_license, far,
+             from (select talent_id, average_rating, total_missions, compliant, can_do_night_shift, has_driver_license,
+                          (x - $2) * (x - $2) + (y - $3) * (y - $3) + (z - $23) * (z - $23) as far,
                           bit_count((specialties & $9)::bit(64))::int4
                               + case when cardinality($10::text[]) = 0 then 0
                                      else (select count(*)::int4 from profiles p, unnest(p.specialties) as own (tag)
                                             where p.user_id = talent_id and own.tag = any ($10)) end as matched
-                     from (select talent_id, specialties, average_rating, total_missions, compliant, can_do_night_shift, has_driver_license,
-                                  sin((radians(latitude) - $2) / 2) * sin((radians(latitude) - $2) / 2)
-                                      + cos($2) * cos(radians(latitude))
-                                        * sin((radians(longitude) - $3) / 2) * sin((radians(longitude) - $3) / 2) as far
-                             from talent_search
-                            where profession_id = $1
-                              and latitude between $5 and $6 and longitude between $7 and $8
-                              and (compliant or not $11) and (can_do_night_shift or not $12) and (has_driver_license or not $13)
-                              and marketplace_visible -- members of the client's pools will come in here besides
-                              and talent_id <> $14
-                           offset 0) as boxed -- keeps the planner from computing the distance twice
-                    where far <= $4
+                     from talent_search
+                    where profession_id = $1
+                      and latitude between $5 and $6 and longitude between $7 and $8
+                      and (compliant or not $11) and (can_do_night_shift or not $12) and (has_driver_license or not $13)
+                      and marketplace_visible -- members of the client's pools will come in here besides
+                      and talent_id <> $14
+                      and (x - $2) * (x - $2) + (y - $3) * (y - $3) + (z - $23) * (z - $23) <= $4
                     order by matched desc, average_rating desc, far, total_missions desc, talent_id
                     limit $22) as ranked -- and from asking for assignments before the sort
             where not exists (select from assignments a
@@ -108,8 +112,8 @@ async fn ask(
             order by matched desc, average_rating desc, far, total_missions desc, talent_id
             limit $17"#,
         mission.profession_id,
-        point.latitude.to_radians(),
-        point.longitude.to_radians(),
+        x,
+        y,
         farthest,
         bounds.south,
         bounds.north,
@@ -129,6 +133,7 @@ async fn ask(
         mission.establishment_id.map(|site| site.0),
         whom == Whom::Invited,
         pool,
+        z,
     )
     .fetch_all(conn)
     .await?;

@@ -8,7 +8,7 @@ use super::{LONELY_COORDINATE, MatchingState, Mission, MissionStatus, UrgencyLev
 use crate::error::{Error, Result};
 use crate::geo::Point;
 use crate::ids::{MissionId, UserId};
-use crate::matching::{self, MatchedTalent, Whom};
+use crate::matching::{self, MatchedTalent, Ranking, Whom};
 use crate::sessions::Viewer;
 use crate::{assignments, clock, specialties};
 
@@ -230,8 +230,9 @@ pub async fn preview(
 ) -> Result<Preview> {
     let changed = change(&mut *conn, id, viewer, patch, now).await?;
     let mission = changed.mission;
-    let found = matching::rank(&mut *conn, &mission, Whom::Everybody, matching::TOP).await?;
-    let matches = matching::store(&mut *conn, &mission, &found).await?;
+    let talents = matching::rank(&mut *conn, &mission, Whom::Everybody, matching::TOP).await?;
+    let ranking = Ranking { mission: &mission, talents };
+    let matches = matching::store(&mut *conn, &[ranking]).await?.remove(&id).unwrap_or_default();
     let fitting: Vec<_> = match mission.point() {
         Some(_) => matching::rank(&mut *conn, &mission, Whom::Invited, i64::MAX).await?,
         None => Vec::new(),

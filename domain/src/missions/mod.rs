@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use crate::error::{Error, Result};
 use crate::geo::Point;
 use crate::ids::{ConversationId, EstablishmentId, InvitationId, MissionId, UserId};
+use crate::matching::Ranking;
 use crate::places::Address;
 use crate::sessions::Viewer;
 use crate::users::Role;
@@ -232,13 +233,14 @@ pub async fn get_owned(conn: &mut PgConnection, id: MissionId, viewer: Viewer) -
     Err(NOT_A_PARTICIPANT)
 }
 
-/// Locks the mission for its matching: nothing when there is none to do. Matching happens once, whoever asks.
-pub async fn lock_for_matching(conn: &mut PgConnection, id: MissionId) -> Result<Option<Mission>> {
+/// Locks those of the missions that wait for their matching, in the order of their ids. Matching happens once, whoever asks.
+pub async fn lock_for_matching(conn: &mut PgConnection, ids: &[MissionId]) -> Result<Vec<Mission>> {
+    let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
     let waiting = select_missions!(
-        "where m.id = $1 and m.matching = 'PENDING' and m.status = 'OPEN' for update of m",
-        id.0
+        "where m.id = any ($1) and m.matching = 'PENDING' and m.status = 'OPEN' order by m.id for update of m",
+        &ids
     );
-    Ok(waiting.fetch_optional(conn).await?)
+    Ok(waiting.fetch_all(conn).await?)
 }
 
 /// An open mission that nobody knows where it is.
@@ -323,17 +325,18 @@ pub async fn list_participants(conn: &mut PgConnection, id: MissionId) -> Result
     Ok(participants.fetch_all(conn).await?)
 }
 
-/// The matching's answer is stored: MATCHED or NONE. The first one opens the first wave.
-pub async fn mark_matched(
-    conn: &mut PgConnection,
-    id: MissionId,
-    state: MatchingState,
-    now: OffsetDateTime,
-) -> Result<()> {
+/// The matching's answers are stored: MATCHED, or NONE where nobody was found. The first one opens the first wave.
+pub async fn mark_matched(conn: &mut PgConnection, rankings: &[Ranking<'_>], now: OffsetDateTime) -> Result<()> {
+    let (ids, found): (Vec<_>, Vec<_>) =
+        rankings.iter().map(|ranking| (ranking.mission.id.0, !ranking.talents.is_empty())).unzip();
     sqlx::query!(
-        "update missions set matching = $2, matched_at = coalesce(matched_at, $3), wave = greatest(wave, 1) where id = $1",
-        id.0,
-        state as MatchingState,
+        "update missions
+            set matching = case when found then 'MATCHED' else 'NONE' end::matching_state,
+                matched_at = coalesce(matched_at, $3), wave = greatest(wave, 1)
+           from unnest($1::uuid[], $2::bool[]) as ranked (ranked_id, found)
+          where id = ranked_id",
+        &ids,
+        &found,
         now,
     )
     .execute(conn)

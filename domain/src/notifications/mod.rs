@@ -26,6 +26,9 @@ pub struct NewNotification {
 
 /// Stores notifications in one statement and returns what to tell their users: each cause once, however often delivered.
 pub async fn insert(tx: &mut Tx, new: &[NewNotification], now: OffsetDateTime) -> Result<Vec<Telling>> {
+    if new.is_empty() {
+        return Ok(Vec::new());
+    }
     let ids: Vec<_> = new.iter().map(|_| NotificationId::new().0).collect();
     let users: Vec<_> = new.iter().map(|n| n.user.0).collect();
     let kinds: Vec<_> = new.iter().map(|n| n.kind.code().to_owned()).collect();

@@ -17,6 +17,8 @@ pub struct NewJob {
     run_at: Option<OffsetDateTime>,
     unique_key: Option<String>,
     debounce_key: Option<String>,
+    /// The running request's when absent.
+    cause: Option<trace::Context>,
 }
 
 impl NewJob {
@@ -27,6 +29,7 @@ impl NewJob {
             run_at: None,
             unique_key: job.unique_key(),
             debounce_key: job.debounce_key(),
+            cause: None,
         }
     }
 
@@ -38,6 +41,11 @@ impl NewJob {
     /// Once under this key, whatever the payload says; see [`Job::unique_key`].
     pub(super) fn once(self, key: String) -> Self {
         Self { unique_key: Some(key), ..self }
+    }
+
+    /// Carries on this context, where one run works for several.
+    pub fn caused_by(self, cause: trace::Context) -> Self {
+        Self { cause: Some(cause), ..self }
     }
 
     /// Not before this time.
@@ -54,9 +62,10 @@ pub async fn enqueue(tx: &mut Tx, jobs: impl IntoIterator<Item = NewJob>) -> Res
         let rows = Columns::new(tx, others);
         sqlx::query!(
             "insert into jobs (id, kind, queue, priority, body, run_at, unique_key, limited, request_id, traceparent)
-             select id, kind, queue, priority, body, coalesce(run_at, clock_timestamp()), unique_key, limited, $9, $10
-               from unnest($1::uuid[], $2::text[], $3::text[], $4::int2[], $5::jsonb[], $6::timestamptz[], $7::text[], $8::bool[])
-                    as new (id, kind, queue, priority, body, run_at, unique_key, limited)
+             select id, kind, queue, priority, body, coalesce(run_at, clock_timestamp()), unique_key, limited, request_id, traceparent
+               from unnest($1::uuid[], $2::text[], $3::text[], $4::int2[], $5::jsonb[], $6::timestamptz[], $7::text[], $8::bool[],
+                           $9::text[], $10::text[])
+                    as new (id, kind, queue, priority, body, run_at, unique_key, limited, request_id, traceparent)
              on conflict (unique_key) where unique_key is not null do nothing",
             &rows.ids,
             &rows.kinds,
@@ -66,8 +75,8 @@ pub async fn enqueue(tx: &mut Tx, jobs: impl IntoIterator<Item = NewJob>) -> Res
             &rows.run_ats as &[Option<OffsetDateTime>],
             &rows.keys as &[Option<String>],
             &rows.limited,
-            rows.context.request_id,
-            rows.context.traceparent,
+            &rows.request_ids as &[Option<String>],
+            &rows.traceparents as &[Option<String>],
         )
         .execute(&mut **tx)
         .await?;
@@ -78,9 +87,10 @@ pub async fn enqueue(tx: &mut Tx, jobs: impl IntoIterator<Item = NewJob>) -> Res
         sqlx::query!(
             "insert into jobs (id, kind, queue, priority, body, run_at, debounce_key, limited, request_id, traceparent)
              select distinct on (debounce_key) id, kind, queue, priority, body, coalesce(run_at, clock_timestamp()), debounce_key,
-                    limited, $9, $10
-               from unnest($1::uuid[], $2::text[], $3::text[], $4::int2[], $5::jsonb[], $6::timestamptz[], $7::text[], $8::bool[])
-                    as new (id, kind, queue, priority, body, run_at, debounce_key, limited)
+                    limited, request_id, traceparent
+               from unnest($1::uuid[], $2::text[], $3::text[], $4::int2[], $5::jsonb[], $6::timestamptz[], $7::text[], $8::bool[],
+                           $9::text[], $10::text[])
+                    as new (id, kind, queue, priority, body, run_at, debounce_key, limited, request_id, traceparent)
               order by debounce_key
              on conflict (debounce_key) where debounce_key is not null and state in ('waiting', 'dispatched')
              do update set run_at = jobs.run_at",
@@ -92,8 +102,8 @@ pub async fn enqueue(tx: &mut Tx, jobs: impl IntoIterator<Item = NewJob>) -> Res
             &rows.run_ats as &[Option<OffsetDateTime>],
             &rows.keys as &[Option<String>],
             &rows.limited,
-            rows.context.request_id,
-            rows.context.traceparent,
+            &rows.request_ids as &[Option<String>],
+            &rows.traceparents as &[Option<String>],
         )
         .execute(&mut **tx)
         .await?;
@@ -111,7 +121,8 @@ struct Columns {
     run_ats: Vec<Option<OffsetDateTime>>,
     keys: Vec<Option<String>>,
     limited: Vec<bool>,
-    context: trace::Context,
+    request_ids: Vec<Option<String>>,
+    traceparents: Vec<Option<String>>,
 }
 
 impl Columns {
@@ -126,8 +137,10 @@ impl Columns {
             run_ats: vec![],
             keys: vec![],
             limited: vec![],
-            context: trace::current(),
+            request_ids: vec![],
+            traceparents: vec![],
         };
+        let current = trace::current();
         for job in jobs {
             if job.run_at.is_none() {
                 tx.announce(DOORBELL.to_owned(), job.policy.queue.name().to_owned());
@@ -140,6 +153,9 @@ impl Columns {
             columns.run_ats.push(job.run_at);
             columns.keys.push(job.unique_key.or(job.debounce_key));
             columns.limited.push(job.policy.at_most.is_some());
+            let cause = job.cause.unwrap_or_else(|| current.clone());
+            columns.request_ids.push(cause.request_id);
+            columns.traceparents.push(cause.traceparent);
             metrics::counter!("jobs_enqueued_total", "kind" => job.policy.kind).increment(1);
         }
         columns

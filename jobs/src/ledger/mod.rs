@@ -27,7 +27,7 @@ pub use dispatch::{Limit, Ticket, choose, mark_pushed, overdue};
 pub use enqueue::{DOORBELL, NewJob, enqueue};
 pub use prune::prune;
 pub use run::{
-    Claimed, Covered, Fence, Setback, Swept, Verdict, beat, claim, finish, finish_many, give_back, held,
+    Claimed, Covered, Fence, Setback, Swept, Verdict, beat, claim, finish, give_back, held,
     is_done, register, retire, settle, sweep,
 };
 
@@ -64,6 +64,8 @@ pub struct Policy {
     pub timeout: Duration,
     /// How many of this kind run at once, over all workers; any number without one.
     pub at_most: Option<u16>,
+    /// How many waiting ones may share a run, and so its transaction.
+    pub together: usize,
 }
 
 impl Policy {
@@ -75,6 +77,7 @@ impl Policy {
             attempts: 20,
             timeout: Duration::from_secs(30),
             at_most: None,
+            together: 1,
         }
     }
 
@@ -96,6 +99,10 @@ impl Policy {
 
     pub const fn at_most(self, jobs: u16) -> Self {
         Self { at_most: Some(jobs), ..self }
+    }
+
+    pub const fn together(self, jobs: usize) -> Self {
+        Self { together: jobs, ..self }
     }
 }
 

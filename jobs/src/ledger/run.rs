@@ -130,29 +130,18 @@ pub async fn held(conn: &mut PgConnection, worker: WorkerId) -> Result<Vec<Uuid>
     tokens.fetch_all(conn).await
 }
 
-/// The last statement of a handler's transaction. False: the job is no longer ours, roll back.
-pub async fn finish(conn: &mut PgConnection, fence: Fence) -> Result<bool, sqlx::Error> {
-    let finished = sqlx::query!(
-        "update jobs set state = 'done', finished_at = clock_timestamp() where id = $1 and token = $2 and state = 'running'",
-        fence.id.0,
-        fence.token,
-    );
-    Ok(finished.execute(conn).await?.rows_affected() == 1)
-}
-
-/// Completes jobs that had no effects to commit.
-pub async fn finish_many(conn: &mut PgConnection, fences: &[Fence]) -> Result<(), sqlx::Error> {
+/// Marks jobs as done, where they are still ours, and returns how many were: the last statement of a handler's transaction,
+/// which rolls back unless it is all of them.
+pub async fn finish(conn: &mut PgConnection, fences: &[Fence]) -> Result<usize, sqlx::Error> {
     let (ids, tokens) = columns(fences);
-    sqlx::query!(
+    let finished = sqlx::query!(
         "update jobs set state = 'done', finished_at = clock_timestamp()
            from unnest($1::uuid[], $2::uuid[]) as held (id, token)
           where jobs.id = held.id and jobs.token = held.token and state = 'running'",
         &ids,
         &tokens,
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
+    );
+    Ok(finished.execute(conn).await?.rows_affected() as usize)
 }
 
 /// After a commit whose answer was lost: did it happen?

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Db, Tx};
+use domain::{Db, Tx, trace};
 use jobs::ledger::{self, Claimed, Covered, Envelope, Fence, Limit, Queue};
 use jobs::{Job, Policy};
 
@@ -13,7 +13,7 @@ use super::outcome::{Done, JobError, JobResult};
 /// A run past its time-out is dropped; past this much more, its worker's beat no longer covers it.
 const GRACE: Duration = Duration::from_secs(10);
 
-type Handler<C> = Arc<dyn Fn(Run<C>) -> Pin<Box<dyn Future<Output = JobResult> + Send>> + Send + Sync>;
+pub(super) type Handler<C> = Arc<dyn Fn(Run<C>) -> Pin<Box<dyn Future<Output = JobResult> + Send>> + Send + Sync>;
 
 /// The handlers of a process, by kind. What is not here is not claimed.
 #[derive(Clone)]
@@ -38,20 +38,40 @@ impl<C: Clone + Send + Sync + 'static> Handlers<C> {
 
     /// Adds the handler of a kind of job.
     #[must_use]
-    pub fn on<J, F, R>(mut self, handler: F) -> Self
+    pub fn on<J, F, R>(self, handler: F) -> Self
     where
         J: Job,
         F: Fn(J, Run<C>) -> R + Send + Sync + 'static,
         R: Future<Output = JobResult> + Send + 'static,
     {
-        let handler: Handler<C> =
-            Arc::new(move |mut run| match Envelope::open::<J>(std::mem::take(&mut run.claimed.body)) {
-                Ok(job) => Box::pin(handler(job, run)),
-                Err(error) => {
-                    Box::pin(async move { Err(JobError::GiveUp(format!("unreadable body: {error}"))) })
-                }
-            });
-        self.by_kind.insert(J::POLICY.kind, (J::POLICY, handler));
+        let alone = Policy { together: 1, ..J::POLICY };
+        // A run has at least one job.
+        self.with(alone, move |mut jobs: Vec<Part<J>>, run| handler(jobs.swap_remove(0).job, run))
+    }
+
+    /// Adds a handler that takes several waiting jobs of its kind, as many as [`Policy::together`] says, through one
+    /// transaction: all of them are done or none, and then each is run alone.
+    #[must_use]
+    pub fn on_together<J, F, R>(self, handler: F) -> Self
+    where
+        J: Job,
+        F: Fn(Vec<Part<J>>, Run<C>) -> R + Send + Sync + 'static,
+        R: Future<Output = JobResult> + Send + 'static,
+    {
+        self.with(J::POLICY, handler)
+    }
+
+    fn with<J, F, R>(mut self, policy: Policy, handler: F) -> Self
+    where
+        J: Job,
+        F: Fn(Vec<Part<J>>, Run<C>) -> R + Send + Sync + 'static,
+        R: Future<Output = JobResult> + Send + 'static,
+    {
+        let handler: Handler<C> = Arc::new(move |mut run| match run.open::<J>() {
+            Ok(jobs) => Box::pin(handler(jobs, run)),
+            Err(error) => Box::pin(async move { Err(JobError::GiveUp(format!("unreadable body: {error}"))) }),
+        });
+        self.by_kind.insert(policy.kind, (policy, handler));
         self
     }
 
@@ -77,7 +97,12 @@ impl<C> Handlers<C> {
         self.by_kind.get(kind).cloned()
     }
 
-    pub(super) fn run(&self, db: Db, claimed: Claimed) -> Run<C>
+    /// How many jobs of a kind may share a run.
+    pub(super) fn together(&self, kind: &str) -> usize {
+        self.by_kind.get(kind).map_or(1, |(policy, _)| policy.together)
+    }
+
+    pub(super) fn run(&self, db: Db, claimed: Vec<(Claimed, trace::Scope)>) -> Run<C>
     where
         C: Clone,
     {
@@ -85,7 +110,15 @@ impl<C> Handlers<C> {
     }
 }
 
-/// One run of a job, in the hands of its handler.
+/// One of the jobs of a run.
+#[derive(Debug)]
+pub struct Part<J> {
+    pub job: J,
+    /// What it sets off carries this on, and not a neighbour's.
+    pub cause: trace::Context,
+}
+
+/// One run of a job, or of several that share it, in the hands of the handler.
 ///
 /// Effects go into a transaction from [`begin`](Self::begin) and count only through [`done`](Self::done), which fences and
 /// commits them. No transaction may be open during a call to the outside.
@@ -93,22 +126,31 @@ impl<C> Handlers<C> {
 pub struct Run<C> {
     pub app: C,
     db: Db,
-    claimed: Claimed,
+    claimed: Vec<(Claimed, trace::Scope)>,
 }
 
 impl<C> Run<C> {
-    /// The same in every run of this job: mail and push derive their keys from it.
+    /// The same in every run of this job (of several, the first): mail and push derive their keys from it.
     pub fn id(&self) -> domain::ids::JobId {
-        self.claimed.fence.id
+        self.claimed[0].0.fence.id
+    }
+
+    fn open<J: Job>(&mut self) -> Result<Vec<Part<J>>, String> {
+        let parts = self.claimed.iter_mut().map(|(claimed, scope)| {
+            let job = Envelope::open(std::mem::take(&mut claimed.body))?;
+            Ok(Part { job, cause: scope.context() })
+        });
+        parts.collect()
     }
 
     pub async fn begin(&self) -> Result<Tx, JobError> {
         Ok(self.db.begin().await?)
     }
 
-    /// Ends the job together with its effects: marks it done as the transaction's last statement, if it is still ours.
+    /// Ends the run together with its effects: marks it done as the transaction's last statement, if it is still ours.
     pub async fn done(&self, mut tx: Tx) -> JobResult {
-        if !ledger::finish(&mut tx, self.fence()).await? {
+        let fences = self.fences();
+        if ledger::finish(&mut tx, &fences).await? < fences.len() {
             return Err(JobError::Lost);
         }
         match tx.commit().await {
@@ -123,14 +165,15 @@ impl<C> Run<C> {
         Ok(Done::without_effects())
     }
 
-    fn fence(&self) -> Fence {
-        self.claimed.fence
+    fn fences(&self) -> Vec<Fence> {
+        self.claimed.iter().map(|(claimed, _)| claimed.fence).collect()
     }
 
-    /// The connection was lost after COMMIT was sent: only the row knows. Never treated as a failure before it was read.
+    /// The connection was lost after COMMIT was sent: only a row knows. Never treated as a failure before it was read.
     async fn settle_unknown_commit(&self, error: sqlx::Error) -> JobResult {
         loop {
-            let read = async { ledger::is_done(&mut *self.db.conn().await?, self.fence()).await };
+            let fence = self.claimed[0].0.fence;
+            let read = async { ledger::is_done(&mut *self.db.conn().await?, fence).await };
             match read.await {
                 Ok(true) => return Ok(Done::committed()),
                 Ok(false) => return Err(error.into()),

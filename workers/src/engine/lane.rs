@@ -93,16 +93,16 @@ impl<C: Send + Sync + 'static> Lane<C> {
             ledger::claim(&mut conn, &ids, &known, self.shared.worker, self.queue.is_none(), ahead).await
         };
         match claim.await {
-            Ok(claimed) => claimed
+            Ok(claimed) => self
+                .runs(claimed)
                 .into_iter()
                 .map(|claimed| {
                     // The claim's token: apalis refuses two tasks of one id, and a job taken away may be back already.
-                    let id = TaskId::from_string(claimed.fence.token.to_string());
+                    let id = TaskId::from_string(claimed[0].fence.token.to_string());
                     let held = Held {
+                        _slots: slots.split(claimed.len()),
                         claimed,
-                        settled: false,
                         returns: self.shared.returns.clone(),
-                        _slot: slots.split(1),
                         _pass: Arc::clone(&pass),
                     };
                     TaskBuilder::new(held).task_id(id).build()
@@ -119,6 +119,19 @@ impl<C: Send + Sync + 'static> Lane<C> {
 }
 
 impl<C> Lane<C> {
+    /// Jobs of a kind whose handler takes several share a run, as many as it takes.
+    fn runs(&self, claimed: Vec<Claimed>) -> Vec<Vec<Claimed>> {
+        let mut runs: Vec<Vec<Claimed>> = Vec::with_capacity(claimed.len());
+        for job in claimed {
+            let most = self.shared.handlers.together(&job.kind);
+            match runs.iter_mut().rev().find(|run| run.len() < most && run[0].kind == job.kind) {
+                Some(run) => run.push(job),
+                None => runs.push(vec![job]),
+            }
+        }
+        runs
+    }
+
     pub(super) fn name(&self) -> &'static str {
         self.queue.map_or("suspects", Queue::name)
     }
@@ -183,27 +196,39 @@ enum Pass {
     Alone { _guard: OwnedRwLockWriteGuard<()> },
 }
 
-/// A claimed job with its slot. Dropped before it is settled, it goes back to the ledger without counting a start.
+/// What was claimed for one run, with its slots: a job, or several that share it. What is dropped before it is settled goes
+/// back to the ledger without counting a start.
 #[derive(Debug)]
 pub(super) struct Held {
-    pub(super) claimed: Claimed,
-    settled: bool,
+    pub(super) claimed: Vec<Claimed>,
     returns: Returns,
-    _slot: Option<OwnedSemaphorePermit>,
+    _slots: Option<OwnedSemaphorePermit>,
     _pass: Arc<Pass>,
 }
 
 impl Held {
     pub(super) fn settle(&mut self) {
-        self.settled = true;
+        self.claimed.clear();
+    }
+
+    /// Each job for itself.
+    pub(super) fn split(mut self) -> Vec<Self> {
+        let claimed = std::mem::take(&mut self.claimed);
+        let mut alone = |job| Self {
+            claimed: vec![job],
+            returns: self.returns.clone(),
+            _slots: self._slots.as_mut().and_then(|slots| slots.split(1)),
+            _pass: Arc::clone(&self._pass),
+        };
+        claimed.into_iter().map(&mut alone).collect()
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if !self.settled {
+        for job in &self.claimed {
             // The receiver lives until every run has ended; without it the sweep finds the job.
-            let _ = self.returns.send(self.claimed.fence);
+            let _ = self.returns.send(job.fence);
         }
     }
 }

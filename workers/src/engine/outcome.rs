@@ -8,21 +8,22 @@ use std::time::{Duration, Instant};
 use apalis_core::task::data::Data;
 use domain::{Db, trace};
 use futures_util::FutureExt;
+use futures_util::future::join_all;
 use jobs::Policy;
-use jobs::ledger::{self, Fence, JobState, Setback, Verdict};
+use jobs::ledger::{self, Claimed, Fence, JobState, Setback, Verdict};
 use rand::RngExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
 use uuid::Uuid;
 
 use super::Shared;
+use super::handler::Handler;
 use super::lane::Held;
 
 pub type JobResult = Result<Done, JobError>;
 
-/// Proof that a job was ended; only `Run` makes one.
-#[derive(Debug)]
+/// Proof that a run was ended; only `Run` makes one.
+#[derive(Clone, Copy, Debug)]
 #[must_use = "a handler returns it"]
 pub struct Done {
     committed: bool,
@@ -101,32 +102,52 @@ impl Running {
     }
 }
 
-/// Runs one job: time-out and panic guard around the handler, then the outcome into the ledger.
+/// Runs what was claimed. Jobs that share a run are done together or, whatever went wrong, each alone: one bad job costs its
+/// neighbours nothing.
 pub(super) async fn execute<C: Clone + Send + Sync + 'static>(mut held: Held, shared: Data<Arc<Shared<C>>>) {
-    let claimed = held.claimed.clone();
-    let Some((policy, handler)) = shared.handlers.get(&claimed.kind) else { return };
-    let (fence, attempt) = (claimed.fence, claimed.attempt);
-    let span = tracing::info_span!("job", kind = policy.kind, id = %fence.id, attempt, request_id = claimed.request_id);
-    let context =
-        trace::Context { request_id: claimed.request_id.clone(), traceparent: claimed.traceparent.clone() };
-    trace::follow(&span, &context);
-    let waited = shared.clock.now() - claimed.run_at;
-    metrics::histogram!("job_wait_seconds", "kind" => policy.kind).record(waited.as_seconds_f64().max(0.0));
-    let started = Instant::now();
-    let taken_away = shared.running.enter(fence.token);
+    let Some((policy, handler)) = shared.handlers.get(&held.claimed[0].kind) else { return };
+    if let [_] = held.claimed[..] {
+        return run_alone(held, policy, &handler, &shared).await;
+    }
+    let together = held.claimed.len();
+    // Half of the time that the jobs are covered for; the other half is for those that have to run alone.
+    let result = tokio::select! {
+        result = run(&handler, &shared, scopes(policy, &held), policy.timeout / 2) => result,
+        // Dropped unfinished: the guard in `held` gives the jobs back.
+        () = shared.abort.cancelled() => return,
+    };
+    match result {
+        Ok(done) => {
+            for job in &held.claimed {
+                record(&shared, policy, job.fence, job.attempt, Ok(done));
+            }
+            held.settle();
+        }
+        Err(error) => {
+            tracing::warn!(?error, together, kind = policy.kind, "jobs that shared a run run alone now");
+            let runs = held.split().into_iter().map(|held| run_alone(held, policy, &handler, &shared));
+            join_all(runs).await;
+        }
+    }
+}
 
-    let run = async {
-        let run = handler(shared.handlers.run(shared.db.clone(), claimed));
-        let guarded = AssertUnwindSafe(trace::within(context, run)).catch_unwind();
-        let result = match tokio::time::timeout(policy.timeout, guarded).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(panic)) => Err(JobError::Retry(format!("panic: {}", panic_message(&*panic)))),
-            Err(_) => Err(JobError::Retry(format!("timed out after {:?}", policy.timeout))),
-        };
-        record(&shared, policy, fence, attempt, result);
+/// Runs one job, unless it is taken away or this process ends meanwhile.
+async fn run_alone<C: Clone + Send + Sync + 'static>(
+    mut held: Held,
+    policy: Policy,
+    handler: &Handler<C>,
+    shared: &Arc<Shared<C>>,
+) {
+    let (fence, attempt) = (held.claimed[0].fence, held.claimed[0].attempt);
+    let taken_away = shared.running.enter(fence.token);
+    let jobs = scopes(policy, &held);
+    let scope = jobs[0].1.clone();
+    let finished = async {
+        let result = run(handler, shared, jobs, policy.timeout).await;
+        record(shared, policy, fence, attempt, result);
     };
     tokio::select! {
-        () = run.instrument(span) => held.settle(),
+        () = scope.run(finished) => held.settle(),
         // Dropped unfinished: the guard in `held` gives the job back.
         () = shared.abort.cancelled() => {}
         // Not ours any more: there is nothing to give back.
@@ -141,8 +162,41 @@ pub(super) async fn execute<C: Clone + Send + Sync + 'static>(mut held: Held, sh
         // There is room for another one of its kind.
         shared.lists.ring_relay(policy.queue);
     }
-    metrics::histogram!("job_duration_seconds", "kind" => policy.kind)
-        .record(started.elapsed().as_secs_f64());
+}
+
+/// The jobs of a run, each with the scope that it works in.
+fn scopes(policy: Policy, held: &Held) -> Vec<(Claimed, trace::Scope)> {
+    let scope = |job: &Claimed| {
+        let span = tracing::info_span!("job", kind = policy.kind, id = %job.fence.id, attempt = job.attempt, request_id = job.request_id);
+        let context =
+            trace::Context { request_id: job.request_id.clone(), traceparent: job.traceparent.clone() };
+        (job.clone(), trace::Scope::new(context, span))
+    };
+    held.claimed.iter().map(scope).collect()
+}
+
+/// The handler between its guards against time-out and panic, measured.
+async fn run<C: Clone + Send + Sync + 'static>(
+    handler: &Handler<C>,
+    shared: &Arc<Shared<C>>,
+    jobs: Vec<(Claimed, trace::Scope)>,
+    limit: Duration,
+) -> JobResult {
+    let due: Vec<_> = jobs.iter().map(|(job, _)| job.run_at).collect();
+    let kind = jobs[0].0.kind.clone();
+    let (now, started) = (shared.clock.now(), Instant::now());
+    let waits = metrics::histogram!("job_wait_seconds", "kind" => kind.clone());
+    for run_at in &due {
+        waits.record((now - *run_at).as_seconds_f64().max(0.0));
+    }
+    let guarded = AssertUnwindSafe(async { handler(shared.handlers.run(shared.db.clone(), jobs)).await });
+    let result = match tokio::time::timeout(limit, guarded.catch_unwind()).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(panic)) => Err(JobError::Retry(format!("panic: {}", panic_message(&*panic)))),
+        Err(_) => Err(JobError::Retry(format!("timed out after {limit:?}"))),
+    };
+    metrics::histogram!("job_duration_seconds", "kind" => kind).record_many(started.elapsed().as_secs_f64(), due.len());
+    result
 }
 
 /// `jobs_finished_total`: how runs ended.
@@ -245,7 +299,7 @@ pub(super) async fn complete(
 ) {
     let (mut batch, mut last_tries) = (Vec::new(), 0);
     while completed.recv_many(&mut batch, BATCH).await > 0 {
-        while let Err(error) = async { ledger::finish_many(&mut *db.conn().await?, &batch).await }.await {
+        while let Err(error) = async { ledger::finish(&mut *db.conn().await?, &batch).await }.await {
             if !again(error, batch.len(), &mut last_tries, &abort).await {
                 return;
             }

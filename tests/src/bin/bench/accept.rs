@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use domain::invitations;
 use domain::users::Role;
 use tokio::sync::Barrier;
+use uuid::Uuid;
 
 use crate::http::{Connection, request};
 use crate::report::{Table, percentiles};
@@ -29,7 +29,7 @@ pub async fn measure(bench: &Bench, place: &Place) -> Outcome<Table> {
     for n in 0..RUNNERS {
         talents.push(platform::person(&db, &base, &format!("talent-{n}"), Role::Talent).await?);
     }
-    let ids: Vec<_> = talents.iter().map(|(id, _)| *id).collect();
+    let ids: Vec<_> = talents.iter().map(|(id, _)| id.0).collect();
     let (mut winners, mut refused, mut others, mut times) = (vec![], 0, 0, vec![]);
     for n in 0..races {
         let mut mission = matching::mission(n)?;
@@ -37,15 +37,14 @@ pub async fn measure(bench: &Bench, place: &Place) -> Outcome<Table> {
         let start = domain::Clock::default().now() + time::Duration::days(n as i64 + 1);
         mission["startDate"] = start.format(&time::format_description::well_known::Rfc3339)?.into();
         let posted = client.post("/api/v1/matching/missions", mission).await.expect(201);
-        let id: uuid::Uuid = posted["id"].as_str().ok_or("a mission without id")?.parse()?;
-        let now = domain::Clock::default().now();
-        let invited = invitations::insert(&mut *db.conn().await?, id.into(), &ids, 1, now).await?;
+        let id: Uuid = posted["id"].as_str().ok_or("a mission without id")?.parse()?;
+        let invited = invite(place, id, &ids).await?;
 
         let line = Arc::new(Barrier::new(RUNNERS));
         let mut runners = Vec::new();
         for (_, talent) in &talents {
-            let own = invited.iter().find(|invitation| invitation.talent_id.to_string() == talent.id);
-            let path = format!("/api/v1/invitations/{}/accept", own.ok_or("not invited")?.id);
+            let own = invited.iter().find(|(_, invited)| invited.to_string() == talent.id);
+            let path = format!("/api/v1/invitations/{}/accept", own.ok_or("not invited")?.0);
             let request = request(talent, "POST", &path, None);
             let mut connection = Connection::open(&base).await?;
             let line = line.clone();
@@ -73,4 +72,13 @@ pub async fn measure(bench: &Bench, place: &Place) -> Outcome<Table> {
     table.row("winners of each race", each, format!("{refused} refused (409), {others} other answers"));
     table.row("answer to each", percentiles(&mut times, &[50, 99]), "");
     Ok(table)
+}
+
+/// Invites the talents, wherever they are.
+async fn invite(place: &Place, mission: Uuid, talents: &[Uuid]) -> Outcome<Vec<(Uuid, Uuid)>> {
+    let invited = sqlx::query_as(
+        "insert into invitations (id, mission_id, talent_id, wave, created_at)
+         select gen_random_uuid(), $1, talent_id, 1, now() from unnest($2) as new (talent_id) returning id, talent_id",
+    );
+    Ok(invited.bind(mission).bind(talents).fetch_all(&place.pool).await?)
 }

@@ -94,11 +94,19 @@ pub async fn fill<J: Job>(db: &Db, count: usize, job: impl Fn(usize) -> J) -> Ou
     Ok(())
 }
 
-/// Waits until every row that is due is done; timers of missions wait for days.
+/// Waits until every row that is due is done; timers of missions wait for days. Each part of the question has an index: it is
+/// asked on the same processor.
 pub async fn drained(place: &Place) -> Outcome {
-    let unfinished = "select exists (select from jobs where state in ('waiting', 'dispatched', 'running', 'dead') and run_at <= clock_timestamp())";
-    while sqlx::query_scalar::<_, bool>(unfinished).fetch_one(&place.pool).await? {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    let unfinished = "select exists (select from jobs where state = 'dispatched')
+                          or exists (select from jobs where state = 'running')
+                          or exists (select from jobs where state = 'dead')
+                          or exists (select from unnest($1::text[]) as queue, generate_series(0, 2) as priority
+                                      where exists (select from jobs j
+                                                     where j.queue = queue and j.priority = priority and state = 'waiting'
+                                                       and not limited and run_at <= clock_timestamp()))";
+    let queues: Vec<_> = jobs::queues::ALL.into_iter().chain([QUEUE]).map(Queue::name).collect();
+    while sqlx::query_scalar::<_, bool>(unfinished).bind(&queues).fetch_one(&place.pool).await? {
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     Ok(())
 }
