@@ -19,6 +19,7 @@ use workers::engine::{self, Handlers, JobError, JobResult, Run};
 use crate::world::World;
 
 mod control;
+mod together;
 
 const QUEUE: Queue = Queue::new("probes");
 
@@ -175,6 +176,7 @@ impl Bench {
                 .on(probe)
                 .on(|_: Hanging, _: Run<Lab>| std::future::pending())
                 .on(rare)
+                .on_together(together::crowd)
                 .on(|job: Urgent, run| ranked(job.0, run))
                 .on(|job: Idle, run| ranked(job.0, run)),
             crons: Vec::new(),
