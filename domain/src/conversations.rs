@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
@@ -314,4 +314,49 @@ pub async fn mark_read(
     .fetch_optional(conn)
     .await?;
     Ok(moved.map_or(Mark::Stays, Mark::Moved))
+}
+
+/// A mission's chat stays open this long after the report.
+pub const CLOSES_AFTER: Duration = Duration::hours(24);
+
+/// The chat of a mission with the time of its end.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "its members are told"]
+pub struct Closing {
+    pub conversation: ConversationId,
+    pub mission: MissionId,
+    pub lock_at: OffsetDateTime,
+}
+
+/// Says when the chat of a mission closes, from which time on nobody can write. The first time counts; nothing after that.
+pub async fn close_at(
+    conn: &mut PgConnection,
+    mission: MissionId,
+    lock_at: OffsetDateTime,
+) -> Result<Option<Closing>> {
+    let closing = sqlx::query_scalar!(
+        r#"update conversations set lock_at = $2 where mission_id = $1 and lock_at is null and locked_at is null
+           returning id as "id: ConversationId""#,
+        mission.0,
+        lock_at,
+    );
+    let closing = closing.fetch_optional(conn).await?;
+    Ok(closing.map(|conversation| Closing { conversation, mission, lock_at }))
+}
+
+/// Notes that a chat is locked whose time has come; nothing when that is noted, or when it closes at another time.
+pub async fn lock(
+    conn: &mut PgConnection,
+    conversation: ConversationId,
+    lock_at: OffsetDateTime,
+) -> Result<Option<Closing>> {
+    let mission = sqlx::query_scalar!(
+        r#"update conversations set locked_at = lock_at
+            where id = $1 and lock_at = $2 and locked_at is null and mission_id is not null
+           returning mission_id as "mission_id!: MissionId""#,
+        conversation.0,
+        lock_at,
+    );
+    let mission = mission.fetch_optional(conn).await?;
+    Ok(mission.map(|mission| Closing { conversation, mission, lock_at }))
 }

@@ -25,6 +25,7 @@ pub mod invitations;
 pub mod live;
 pub mod matching;
 pub mod members;
+pub mod message_reports;
 pub mod messages;
 pub mod missions;
 pub mod network;

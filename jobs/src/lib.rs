@@ -3,6 +3,7 @@
 //! One job is one file here (payload and policy) and one file of the same name in `workers` (the handler).
 
 pub mod alert_operations;
+pub mod alert_report;
 pub mod alert_unfilled;
 pub mod cancel_cascade;
 pub mod dispatch_wave;
@@ -13,6 +14,7 @@ pub mod expire_site_invitation;
 pub mod geocode_address;
 pub mod geocode_mission;
 pub mod ledger;
+pub mod lock_chat;
 pub mod match_mission;
 pub mod notify;
 pub mod purge;
@@ -23,6 +25,7 @@ pub mod schedule;
 pub mod send_mail;
 
 pub use alert_operations::AlertOperations;
+pub use alert_report::AlertReport;
 pub use alert_unfilled::{AlertUnfilled, Occasion};
 pub use cancel_cascade::CancelCascade;
 pub use dispatch_wave::DispatchWave;
@@ -32,6 +35,7 @@ pub use expire_site_invitation::ExpireSiteInvitation;
 pub use geocode_address::{AddressOf, GeocodeAddress};
 pub use geocode_mission::GeocodeMission;
 pub use ledger::{Job, Policy};
+pub use lock_chat::LockChat;
 pub use match_mission::MatchMission;
 pub use notify::Notify;
 pub use purge::Purge;
@@ -42,6 +46,7 @@ pub use send_mail::{Mail, SendMail};
 /// Every kind of job. `workers::handlers` must know them all; a test compares.
 pub const KINDS: &[Policy] = &[
     AlertOperations::POLICY,
+    AlertReport::POLICY,
     AlertUnfilled::POLICY,
     CancelCascade::POLICY,
     DispatchWave::POLICY,
@@ -50,6 +55,7 @@ pub const KINDS: &[Policy] = &[
     ExpireSiteInvitation::POLICY,
     GeocodeAddress::POLICY,
     GeocodeMission::POLICY,
+    LockChat::POLICY,
     MatchMission::POLICY,
     Notify::POLICY,
     Purge::POLICY,

@@ -7,6 +7,7 @@ pub mod mailer;
 
 mod account_mail;
 mod alert_operations;
+mod alert_report;
 mod alert_unfilled;
 mod cancel_cascade;
 mod dispatch_wave;
@@ -15,6 +16,7 @@ mod expire_mission;
 mod expire_site_invitation;
 mod geocode_address;
 mod geocode_mission;
+mod lock_chat;
 mod match_mission;
 mod notify;
 mod purge;
@@ -41,7 +43,7 @@ pub struct App {
     pub db: Db,
     pub clock: Clock,
     pub mailer: Arc<Mailer>,
-    /// Who is told of CRITICAL missions.
+    /// Who is told of CRITICAL missions and of reported messages.
     pub alert_email: Option<String>,
     /// Who is asked where an address is; nobody, when none is configured.
     pub geocoder: Option<Arc<dyn Geocoder>>,
@@ -51,6 +53,7 @@ pub struct App {
 pub fn handlers(app: App) -> Handlers<App> {
     Handlers::new(app)
         .on(alert_operations::run)
+        .on(alert_report::run)
         .on(alert_unfilled::run)
         .on(cancel_cascade::run)
         .on(dispatch_wave::run)
@@ -59,6 +62,7 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(expire_site_invitation::run)
         .on(geocode_address::run)
         .on(geocode_mission::run)
+        .on(lock_chat::run)
         .on(match_mission::run)
         .on(notify::run)
         .on(purge::run)
