@@ -1,7 +1,7 @@
 //! Conversations: who is in one, and how far each has read.
 //!
-//! Who a member is, and whether a member may act, is said by two SQL functions, which the statements that read or write
-//! ask themselves: `is_conversation_member` and `may_act_in_conversation`.
+//! Who a member is, and whether a member may act, is said by SQL functions, which the statements that read or write ask
+//! themselves: `is_conversation_member`, `conversation_members` and `may_act_in_conversation`.
 
 use std::collections::HashSet;
 
@@ -172,22 +172,10 @@ pub async fn list_former(
 /// The members, for `mission:joined` and for what is told to all of them.
 pub async fn list_members(conn: &mut PgConnection, conversation: ConversationId) -> Result<Vec<UserId>> {
     let members = sqlx::query_scalar!(
-        r#"select m.client_id as "user_id!: UserId"
-             from conversations c join missions m on m.id = c.mission_id where c.id = $1
-           union
-           select e.user_id from conversations c join missions m on m.id = c.mission_id
-             join establishment_members e on e.establishment_id = m.establishment_id where c.id = $1
-           union
-           select a.talent_id from conversations c join assignments a on a.mission_id = c.mission_id
-            where c.id = $1 and a.status in ('ASSIGNED', 'IN_PROGRESS', 'COMPLETED')
-           union
-           select unnest(array[client_id, talent_id]) from conversations where id = $1 and mission_id is null
-           order by 1"#,
+        r#"select member as "member!: UserId" from conversation_members($1) as member order by member"#,
         conversation.0,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(members)
+    );
+    Ok(members.fetch_all(conn).await?)
 }
 
 /// A conversation in somebody's list.

@@ -39,6 +39,7 @@ pub mod profiles;
 pub mod sessions;
 pub mod specialties;
 pub mod trace;
+pub mod unread_digests;
 pub mod users;
 pub mod waves;
 pub mod working_time;

@@ -15,6 +15,7 @@ use domain::missions::{
     UrgencyLevel,
 };
 use domain::notifications::{self, NewNotification, NotificationType};
+use domain::unread_digests::Unread;
 use domain::waves::Wave;
 use domain::{Tx, messages, users, waves};
 use time::{Duration, OffsetDateTime};
@@ -317,6 +318,14 @@ pub async fn message_reported(tx: &mut Tx, reported: &Reported, now: OffsetDateT
         .collect();
     let told = notifications::insert(tx, &notices, now).await?;
     live::tell(tx, now, told).await
+}
+
+/// Members have left messages unread: a mail for each of them and conversation.
+pub async fn left_unread(tx: &mut Tx, unread: &[Unread]) -> Result<()> {
+    let mails = unread
+        .iter()
+        .map(|unread| mail(unread.user, Mail::UnreadMessages { conversation_id: unread.conversation }));
+    ledger::enqueue(tx, mails).await
 }
 
 async fn tell_members<E: Event>(

@@ -6,6 +6,7 @@ pub mod alert_operations;
 pub mod alert_report;
 pub mod alert_unfilled;
 pub mod cancel_cascade;
+pub mod digest_unread;
 pub mod dispatch_wave;
 pub mod effects;
 pub mod enforce_account;
@@ -28,6 +29,7 @@ pub use alert_operations::AlertOperations;
 pub use alert_report::AlertReport;
 pub use alert_unfilled::{AlertUnfilled, Occasion};
 pub use cancel_cascade::CancelCascade;
+pub use digest_unread::DigestUnread;
 pub use dispatch_wave::DispatchWave;
 pub use enforce_account::EnforceAccount;
 pub use expire_mission::ExpireMission;
@@ -49,6 +51,7 @@ pub const KINDS: &[Policy] = &[
     AlertReport::POLICY,
     AlertUnfilled::POLICY,
     CancelCascade::POLICY,
+    DigestUnread::POLICY,
     DispatchWave::POLICY,
     EnforceAccount::POLICY,
     ExpireMission::POLICY,

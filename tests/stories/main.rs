@@ -26,4 +26,5 @@ mod places;
 mod purges;
 mod roles;
 mod telemetry;
+mod unread;
 mod waves;

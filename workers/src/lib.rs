@@ -10,6 +10,7 @@ mod alert_operations;
 mod alert_report;
 mod alert_unfilled;
 mod cancel_cascade;
+mod digest_unread;
 mod dispatch_wave;
 mod enforce_account;
 mod expire_mission;
@@ -56,6 +57,7 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(alert_report::run)
         .on(alert_unfilled::run)
         .on(cancel_cascade::run)
+        .on(digest_unread::run)
         .on(dispatch_wave::run)
         .on(enforce_account::run)
         .on(expire_mission::run)
