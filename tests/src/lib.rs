@@ -177,7 +177,7 @@ impl Socket {
     }
 
     /// The next text frame, or the close code.
-    async fn read(&mut self) -> Result<Value, u16> {
+    pub async fn read(&mut self) -> Result<Value, u16> {
         loop {
             let message = tokio::time::timeout(PATIENCE, self.stream.next()).await.expect("a frame in time");
             match message {

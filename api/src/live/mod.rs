@@ -6,6 +6,7 @@
 
 pub mod socket;
 
+mod presence;
 mod protocol;
 mod room;
 
@@ -26,6 +27,8 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use presence::Presence;
+pub use protocol::ClientEvent;
 use room::{Room, ToRoom};
 
 /// How often the heads of all rooms are compared with their cursors: normally, and while pub/sub is down.
@@ -42,6 +45,7 @@ pub struct Hub(Arc<Inner>);
 struct Inner {
     db: Db,
     subscriber: Subscriber,
+    presence: Presence,
     rooms: Mutex<HashMap<Channel, mpsc::Sender<ToRoom>>>,
     sockets: Mutex<HashMap<u64, SignedIn>>,
     next_connection: std::sync::atomic::AtomicU64,
@@ -121,8 +125,10 @@ impl Cut {
 impl Hub {
     pub fn start(db: Db, redis_url: &str, heartbeat: Duration) -> RedisResult<Self> {
         let (subscriber, pushes) = domain::bus::subscriber(redis_url)?;
+        let presence = Presence::new(domain::bus::connect(redis_url)?, db.bus().clone());
         let hub = Self(Arc::new(Inner {
             subscriber: Subscriber(tokio::sync::Mutex::new(subscriber)),
+            presence,
             rooms: Mutex::default(),
             sockets: Mutex::default(),
             next_connection: Default::default(),
@@ -138,6 +144,7 @@ impl Hub {
         tokio::spawn(hub.clone().subscribe_to_control());
         tokio::spawn(hub.clone().listen_to_ourselves());
         tokio::spawn(hub.clone().compare());
+        tokio::spawn(hub.clone().watch_presence());
         Ok(hub)
     }
 
