@@ -333,7 +333,7 @@ pub async fn close_at(
 }
 
 /// Notes that a chat is locked whose time has come; nothing when that is noted, or when it closes at another time.
-pub async fn lock(
+pub async fn mark_locked(
     conn: &mut PgConnection,
     conversation: ConversationId,
     lock_at: OffsetDateTime,

@@ -320,17 +320,23 @@ async fn a_sign_in_ends_with_its_token_and_goes_on_with_a_newer_one() {
 async fn who_does_not_read_is_cut_off_and_comes_back_without_a_gap() {
     let world = World::new().await;
     let (client, nurse, mission) = assigned(&world).await;
-    let mut slow = nurse.socket().await;
+    // A narrow window, so that what she does not read waits at the server soon.
+    let narrow = tokio::net::TcpSocket::new_v4().unwrap();
+    narrow.set_recv_buffer_size(4096).unwrap();
+    let address = world.base.trim_start_matches("http://").parse().unwrap();
+    let connection = narrow.connect(address).await.unwrap();
+    let mut slow = Socket::over(connection, &world.base, nurse.token.as_deref()).await;
     let joined = slow.join(&mission, None).await;
-    let room: uuid::Uuid = joined["conversationId"].as_str().unwrap().parse().unwrap();
-    // More than the buffers of both ends and the outbox hold, while nobody reads.
-    let redis = domain::bus::connect(&world.redis_url).unwrap();
-    let bus = domain::Bus::new(redis, &world.prefix);
-    let frame = json!({ "event": "noise", "data": "x".repeat(8 * 1024) }).to_string();
-    let noise = domain::live::Delivery { seq: None, except: vec![], frame };
     let mut watching = client.socket().await;
     watching.join(&mission, None).await;
-    for _ in 0..30 {
+
+    // More than an outbox and the buffers before it hold; someone who reads has heard it all.
+    let room: uuid::Uuid = joined["conversationId"].as_str().unwrap().parse().unwrap();
+    let redis = domain::bus::connect(&world.redis_url).unwrap();
+    let bus = domain::Bus::new(redis, &world.prefix);
+    let frame = json!({ "event": "noise", "data": "x".repeat(1024) }).to_string();
+    let noise = domain::live::Delivery { seq: None, except: vec![], frame };
+    for _ in 0..40 {
         for _ in 0..100 {
             domain::live::ring(&bus, domain::live::Channel::Conversation(room.into()), &noise);
         }
@@ -338,11 +344,11 @@ async fn who_does_not_read_is_cut_off_and_comes_back_without_a_gap() {
             watching.next("noise").await;
         }
     }
-    watching.say(&mission, "Meanwhile").await;
+    watching.say(&mission, "Entre-temps").await;
     let code = slow.closed().await;
-    assert!(matches!(code, 1013 | 1006), "{code}: cut, in order where there was still room for it");
+    assert!(matches!(code, 1013 | 1006), "{code}: cut, with a reason where it still came through");
     let mut back = nurse.socket().await;
     back.join(&mission, joined["seq"].as_i64()).await;
-    assert_eq!(back.next("chat:message").await["content"], "Meanwhile");
+    assert_eq!(back.next("chat:message").await["content"], "Entre-temps");
     world.end().await;
 }

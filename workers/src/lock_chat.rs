@@ -7,7 +7,8 @@ use crate::engine::{JobResult, Run};
 /// Harmless when it is locked already, or closes at another time.
 pub async fn run(job: LockChat, run: Run<App>) -> JobResult {
     let mut tx = run.begin().await?;
-    let Some(locked) = conversations::lock(&mut tx, job.conversation_id, job.lock_at).await? else {
+    let locked = conversations::mark_locked(&mut tx, job.conversation_id, job.lock_at).await?;
+    let Some(locked) = locked else {
         return run.done_without_effects();
     };
     effects::chat_locked(&mut tx, locked, run.app.clock.now()).await?;
