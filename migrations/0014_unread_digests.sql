@@ -28,10 +28,10 @@ create table unread_digests (
 
 -- Up to when messages have been looked at, in the one row.
 create table unread_digest_progress (
-    only_row      boolean primary key default true check (only_row),
-    looked_at_all timestamptz not null
+    only_row   boolean primary key default true check (only_row),
+    done_up_to timestamptz not null
 );
-insert into unread_digest_progress (looked_at_all) values (clock_timestamp());
+insert into unread_digest_progress (done_up_to) values (clock_timestamp());
 
 -- Messages lie in the order of their time, so their blocks' bounds find a minute of them; and a send pays nothing for it,
 -- neither here nor in `conversations`, whose update stays inside its page.

@@ -28,15 +28,15 @@ pub async fn mark_next(
     limit: i64,
 ) -> Result<Option<Vec<Unread>>> {
     let after = sqlx::query_scalar!(
-        "select looked_at_all from unread_digest_progress where looked_at_all < $1 for update",
+        "select done_up_to from unread_digest_progress where done_up_to < $1 for update",
         until
     );
     let Some(after) = after.fetch_optional(&mut *conn).await? else { return Ok(None) };
     let up_to = sqlx::query_scalar!(
         "update unread_digest_progress
-            set looked_at_all = coalesce((select created_at from messages where created_at > $1 and created_at <= $2
+            set done_up_to = coalesce((select created_at from messages where created_at > $1 and created_at <= $2
                                            order by created_at offset $3 limit 1), $2)
-         returning looked_at_all",
+         returning done_up_to",
         after,
         until,
         limit,

@@ -277,7 +277,7 @@ pub async fn expired(tx: &mut Tx, expiry: &Expiry, now: OffsetDateTime) -> Resul
     }
 }
 
-/// A mission was reported: its chat closes a day later to the second, and its members know when.
+/// The report of a mission was handed in: its chat closes exactly a day later, and its members know when.
 pub async fn reported(tx: &mut Tx, mission: MissionId, now: OffsetDateTime) -> Result<()> {
     let Some(closing) = conversations::close_at(tx, mission, now + CLOSES_AFTER).await? else {
         return Ok(());
@@ -296,6 +296,16 @@ pub async fn chat_locked(tx: &mut Tx, locked: Closing, now: OffsetDateTime) -> R
     messages::post_system(tx, mission, message, now).await?;
     tell_members(tx, conversation, &MissionLocked { mission_id: mission, conversation_id: conversation }, now)
         .await
+}
+
+async fn tell_members<E: Event>(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    event: &E,
+    now: OffsetDateTime,
+) -> Result<()> {
+    let members = conversations::list_members(tx, conversation).await?;
+    live::tell(tx, now, members.into_iter().map(|user| Telling::new(user, event)).collect()).await
 }
 
 /// A message was reported: every admin learns of it in the app, the operations address by mail.
@@ -326,16 +336,6 @@ pub async fn left_unread(tx: &mut Tx, unread: &[Unread]) -> Result<()> {
         .iter()
         .map(|unread| mail(unread.user, Mail::UnreadMessages { conversation_id: unread.conversation }));
     ledger::enqueue(tx, mails).await
-}
-
-async fn tell_members<E: Event>(
-    tx: &mut Tx,
-    conversation: ConversationId,
-    event: &E,
-    now: OffsetDateTime,
-) -> Result<()> {
-    let members = conversations::list_members(tx, conversation).await?;
-    live::tell(tx, now, members.into_iter().map(|user| Telling::new(user, event)).collect()).await
 }
 
 /// An application was filed, rejected or withdrawn: the other side learns of it.

@@ -44,7 +44,8 @@ async fn a_room_learns_who_comes_and_who_is_gone_and_nothing_between() {
     assert_eq!(both, joined["members"], "in the order of ids");
     assert_eq!(here.next("presence").await, presence(true));
 
-    // A second tab at the other replica, one closed, a quick return, an admin who reads along: nobody came or went.
+    // A second tab at the other replica, one closed, a quick return, an admin who reads along, a Redis that has forgotten all:
+    // nobody came or went.
     let mut tab = nurse.socket().await;
     assert_eq!(tab.join(&mission, None).await["online"], both);
     drop(there);
@@ -53,6 +54,10 @@ async fn a_room_learns_who_comes_and_who_is_gone_and_nothing_between() {
     drop(tab);
     let mut there = nurse.at(&replica).socket().await;
     there.join(&mission, None).await;
+    let mut redis = domain::bus::connect(&world.redis_url).unwrap();
+    let key = format!("{}:presence:{}", world.prefix, joined["conversationId"].as_str().unwrap());
+    let forgotten: i64 = redis::cmd("DEL").arg(key).query_async(&mut redis).await.unwrap();
+    assert_eq!(forgotten, 1);
     assert_eq!(told_within(&mut here, LONG).await, Vec::<Value>::new());
 
     // Leaving the room is enough; then the withdrawal of a member who is in it.
