@@ -17,6 +17,7 @@ pub mod invitations;
 pub mod live;
 pub mod me;
 pub mod members;
+pub mod message_reports;
 pub mod metrics;
 pub mod missions;
 pub mod notifications;

@@ -1,13 +1,13 @@
 //! Conversations: who is in one, and how far each has read.
 //!
-//! Who a member is, and whether a member may act, is said by two SQL functions, which the statements that read or write
-//! ask themselves: `is_conversation_member` and `may_act_in_conversation`.
+//! Who a member is, and whether a member may act, is said by SQL functions, which the statements that read or write ask
+//! themselves: `is_conversation_member`, `conversation_members` and `may_act_in_conversation`.
 
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
@@ -172,22 +172,10 @@ pub async fn list_former(
 /// The members, for `mission:joined` and for what is told to all of them.
 pub async fn list_members(conn: &mut PgConnection, conversation: ConversationId) -> Result<Vec<UserId>> {
     let members = sqlx::query_scalar!(
-        r#"select m.client_id as "user_id!: UserId"
-             from conversations c join missions m on m.id = c.mission_id where c.id = $1
-           union
-           select e.user_id from conversations c join missions m on m.id = c.mission_id
-             join establishment_members e on e.establishment_id = m.establishment_id where c.id = $1
-           union
-           select a.talent_id from conversations c join assignments a on a.mission_id = c.mission_id
-            where c.id = $1 and a.status in ('ASSIGNED', 'IN_PROGRESS', 'COMPLETED')
-           union
-           select unnest(array[client_id, talent_id]) from conversations where id = $1 and mission_id is null
-           order by 1"#,
+        r#"select member as "member!: UserId" from conversation_members($1) as member order by member"#,
         conversation.0,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(members)
+    );
+    Ok(members.fetch_all(conn).await?)
 }
 
 /// A conversation in somebody's list.
@@ -314,4 +302,49 @@ pub async fn mark_read(
     .fetch_optional(conn)
     .await?;
     Ok(moved.map_or(Mark::Stays, Mark::Moved))
+}
+
+/// A mission's chat stays open this long after the report.
+pub const CLOSES_AFTER: Duration = Duration::hours(24);
+
+/// The chat of a mission with the time of its end.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "its members are told"]
+pub struct Closing {
+    pub conversation: ConversationId,
+    pub mission: MissionId,
+    pub lock_at: OffsetDateTime,
+}
+
+/// Says when the chat of a mission closes, from which time on nobody can write. The first time counts; nothing after that.
+pub async fn close_at(
+    conn: &mut PgConnection,
+    mission: MissionId,
+    lock_at: OffsetDateTime,
+) -> Result<Option<Closing>> {
+    let closing = sqlx::query_scalar!(
+        r#"update conversations set lock_at = $2 where mission_id = $1 and lock_at is null and locked_at is null
+           returning id as "id: ConversationId""#,
+        mission.0,
+        lock_at,
+    );
+    let closing = closing.fetch_optional(conn).await?;
+    Ok(closing.map(|conversation| Closing { conversation, mission, lock_at }))
+}
+
+/// Notes that a chat is locked whose time has come; nothing when that is noted, or when it closes at another time.
+pub async fn mark_locked(
+    conn: &mut PgConnection,
+    conversation: ConversationId,
+    lock_at: OffsetDateTime,
+) -> Result<Option<Closing>> {
+    let mission = sqlx::query_scalar!(
+        r#"update conversations set locked_at = lock_at
+            where id = $1 and lock_at = $2 and locked_at is null and mission_id is not null
+           returning mission_id as "mission_id!: MissionId""#,
+        conversation.0,
+        lock_at,
+    );
+    let mission = mission.fetch_optional(conn).await?;
+    Ok(mission.map(|mission| Closing { conversation, mission, lock_at }))
 }

@@ -38,6 +38,7 @@ ids!(
     InvitationId,
     JobId,
     MessageId,
+    MessageReportId,
     MissionId,
     NotificationId,
     SessionId,

@@ -144,6 +144,14 @@ fn referral_code() -> String {
     (0..8).map(|i| char::from(ALPHABET[(bits >> (5 * i)) as usize & 31])).collect()
 }
 
+/// The admins who may act.
+pub async fn list_admins(conn: &mut PgConnection) -> Result<Vec<UserId>> {
+    let admins = sqlx::query_scalar!(
+        r#"select id as "id: UserId" from users where role = 'ADMIN' and status = 'VERIFIED' order by id"#
+    );
+    Ok(admins.fetch_all(conn).await?)
+}
+
 async fn find_by_referral_code(conn: &mut PgConnection, code: &str) -> Result<Option<UserId>> {
     let code = code.trim().to_ascii_uppercase();
     let id = sqlx::query_scalar!(r#"select id as "id: UserId" from users where referral_code = $1"#, code);

@@ -3,25 +3,28 @@
 use domain::account_decisions::Decision;
 use domain::applications::{ApplicationStatus, Filed};
 use domain::assignments::{Accepted, Assigned, Leftovers, Released, Way};
+use domain::conversations::{self, CLOSES_AFTER, Closing};
 use domain::error::Result;
-use domain::ids::{EmailChangeId, MissionId, SessionId, UserId};
+use domain::ids::{ConversationId, EmailChangeId, MissionId, SessionId, UserId};
 use domain::invitations::Invitation;
-use domain::live::{self, MissionInvited, MissionUpdated, Telling};
+use domain::live::{self, Event, MissionClosing, MissionInvited, MissionLocked, MissionUpdated, Telling};
 use domain::members::{Invited, REMINDER_AFTER};
+use domain::message_reports::Reported;
 use domain::missions::{
     self, CancelCause, Cancelled, Cascade, Changed, Expiry, MatchingState, Mission, MissionStatus, Posted,
     UrgencyLevel,
 };
 use domain::notifications::{self, NewNotification, NotificationType};
+use domain::unread_digests::Unread;
 use domain::waves::Wave;
-use domain::{Tx, messages, trace, waves};
+use domain::{Tx, messages, trace, users, waves};
 use time::{Duration, OffsetDateTime};
 
 use crate::ledger::{self, NewJob};
 use crate::{
-    AddressOf, AlertOperations, AlertUnfilled, CancelCascade, DispatchWave, EnforceAccount, ExpireMission,
-    ExpireSiteInvitation, GeocodeAddress, GeocodeMission, Mail, MatchMission, Notify, Occasion, RematchOpen,
-    RequestPasswordReset, SendMail,
+    AddressOf, AlertOperations, AlertReport, AlertUnfilled, CancelCascade, DispatchWave, EnforceAccount,
+    ExpireMission, ExpireSiteInvitation, GeocodeAddress, GeocodeMission, LockChat, Mail, MatchMission,
+    Notify, Occasion, RematchOpen, RequestPasswordReset, SendMail,
 };
 
 /// A mission was posted: match it, once it is known where it is, and look at it again when time has passed.
@@ -280,6 +283,67 @@ pub async fn expired(tx: &mut Tx, expiry: &Expiry, now: OffsetDateTime) -> Resul
     }
 }
 
+/// The report of a mission was handed in: its chat closes exactly a day later, and its members know when.
+pub async fn reported(tx: &mut Tx, mission: MissionId, now: OffsetDateTime) -> Result<()> {
+    let Some(closing) = conversations::close_at(tx, mission, now + CLOSES_AFTER).await? else {
+        return Ok(());
+    };
+    let Closing { conversation, mission, lock_at } = closing;
+    let job = LockChat { conversation_id: conversation, lock_at };
+    ledger::enqueue(tx, [NewJob::of(&job).at(lock_at)]).await?;
+    let event = MissionClosing { mission_id: mission, closes_at: lock_at };
+    tell_members(tx, conversation, &event, now).await
+}
+
+/// A chat has closed.
+pub async fn chat_locked(tx: &mut Tx, locked: Closing, now: OffsetDateTime) -> Result<()> {
+    let Closing { conversation, mission, .. } = locked;
+    let message = "La conversation est close : 24 heures ont passé depuis le rapport. Elle reste lisible.";
+    messages::post_system(tx, &[(mission, message.to_owned())], now).await?;
+    tell_members(tx, conversation, &MissionLocked { mission_id: mission, conversation_id: conversation }, now)
+        .await
+}
+
+async fn tell_members<E: Event>(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    event: &E,
+    now: OffsetDateTime,
+) -> Result<()> {
+    let members = conversations::list_members(tx, conversation).await?;
+    live::tell(tx, now, members.into_iter().map(|user| Telling::new(user, event)).collect()).await
+}
+
+/// A message was reported: every admin learns of it in the app, the operations address by mail.
+pub async fn message_reported(tx: &mut Tx, reported: &Reported, now: OffsetDateTime) -> Result<()> {
+    let Reported::New(report) = reported else { return Ok(()) };
+    ledger::enqueue(tx, [NewJob::of(&AlertReport { report_id: report.id })]).await?;
+    let admins = users::list_admins(tx).await?;
+    let notices: Vec<_> = admins
+        .into_iter()
+        .map(|user| NewNotification {
+            user,
+            kind: NotificationType::MessageReported,
+            data: serde_json::json!({
+                "reportId": report.id,
+                "conversationId": report.conversation_id,
+                "messageId": report.message_id,
+            }),
+            cause: format!("message-report:{}", report.id),
+        })
+        .collect();
+    let told = notifications::insert(tx, &notices, now).await?;
+    live::tell(tx, now, told).await
+}
+
+/// Members have left messages unread: a mail for each of them and conversation.
+pub async fn left_unread(tx: &mut Tx, unread: &[Unread]) -> Result<()> {
+    let mails = unread
+        .iter()
+        .map(|unread| mail(unread.user, Mail::UnreadMessages { conversation_id: unread.conversation }));
+    ledger::enqueue(tx, mails).await
+}
+
 /// An application was filed, rejected or withdrawn: the other side learns of it.
 pub async fn filed(tx: &mut Tx, filed: &Filed) -> Result<()> {
     let Filed { application, client, fresh } = filed;
@@ -313,7 +377,8 @@ pub async fn notified(tx: &mut Tx, notify: &Notify) -> Result<()> {
         // The first's mail names the invitation, and was enqueued with it; the others are not worth one.
         NotificationType::MissionInvitation
         | NotificationType::ApplicationWithdrawn
-        | NotificationType::LocationUnknown => return Ok(()),
+        | NotificationType::LocationUnknown
+        | NotificationType::MessageReported => return Ok(()),
     };
     ledger::enqueue(tx, [self::mail(notify.user_id, mail)]).await
 }

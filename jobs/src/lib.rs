@@ -3,8 +3,10 @@
 //! One job is one file here (payload and policy) and one file of the same name in `workers` (the handler).
 
 pub mod alert_operations;
+pub mod alert_report;
 pub mod alert_unfilled;
 pub mod cancel_cascade;
+pub mod digest_unread;
 pub mod dispatch_wave;
 pub mod effects;
 pub mod enforce_account;
@@ -13,6 +15,7 @@ pub mod expire_site_invitation;
 pub mod geocode_address;
 pub mod geocode_mission;
 pub mod ledger;
+pub mod lock_chat;
 pub mod match_mission;
 pub mod notify;
 pub mod purge;
@@ -23,8 +26,10 @@ pub mod schedule;
 pub mod send_mail;
 
 pub use alert_operations::AlertOperations;
+pub use alert_report::AlertReport;
 pub use alert_unfilled::{AlertUnfilled, Occasion};
 pub use cancel_cascade::CancelCascade;
+pub use digest_unread::DigestUnread;
 pub use dispatch_wave::DispatchWave;
 pub use enforce_account::EnforceAccount;
 pub use expire_mission::ExpireMission;
@@ -32,6 +37,7 @@ pub use expire_site_invitation::ExpireSiteInvitation;
 pub use geocode_address::{AddressOf, GeocodeAddress};
 pub use geocode_mission::GeocodeMission;
 pub use ledger::{Job, Policy};
+pub use lock_chat::LockChat;
 pub use match_mission::MatchMission;
 pub use notify::Notify;
 pub use purge::Purge;
@@ -42,14 +48,17 @@ pub use send_mail::{Mail, SendMail};
 /// Every kind of job. `workers::handlers` must know them all; a test compares.
 pub const KINDS: &[Policy] = &[
     AlertOperations::POLICY,
+    AlertReport::POLICY,
     AlertUnfilled::POLICY,
     CancelCascade::POLICY,
+    DigestUnread::POLICY,
     DispatchWave::POLICY,
     EnforceAccount::POLICY,
     ExpireMission::POLICY,
     ExpireSiteInvitation::POLICY,
     GeocodeAddress::POLICY,
     GeocodeMission::POLICY,
+    LockChat::POLICY,
     MatchMission::POLICY,
     Notify::POLICY,
     Purge::POLICY,

@@ -1,9 +1,11 @@
 //! What comes back by the clock. Minutes are spread, so that nothing meets at full hours; nights are those of Paris.
 
+use crate::digest_unread::DigestUnread;
 use crate::ledger::{Cron, Every, NewJob};
 use crate::purge::{Purge, Stale};
 
 pub const SCHEDULE: &[Cron] = &[
+    line("digest-unread", Every::Minutes(1), || NewJob::of(&DigestUnread {})),
     line("purge-jobs", Every::Minutes(10), || NewJob::of(&Purge { stale: Stale::Jobs })),
     line("purge-feeds", Every::DayAt(3, 17), || NewJob::of(&Purge { stale: Stale::Feeds })),
     line("purge-notifications", Every::DayAt(3, 41), || NewJob::of(&Purge { stale: Stale::Notifications })),

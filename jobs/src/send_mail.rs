@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use domain::ids::{EmailChangeId, InvitationId, MissionId, SessionId, SiteInvitationId, UserId};
+use domain::ids::{
+    ConversationId, EmailChangeId, InvitationId, MissionId, SessionId, SiteInvitationId, UserId,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Job, Policy};
@@ -61,6 +63,10 @@ pub enum Mail {
     MissionUnfilled {
         mission_id: MissionId,
     },
+    /// To a member: how many messages of a conversation are unread, and nothing of what they say.
+    UnreadMessages {
+        conversation_id: ConversationId,
+    },
     /// A spent refresh token came back: somebody else may have it.
     SecurityAlert,
     VerifyEmail,
@@ -92,7 +98,7 @@ pub enum Mail {
 }
 
 impl Mail {
-    /// About the account itself, and not about a mission: its content is read under the account's lock.
+    /// About the account itself, and not about a mission or a conversation: its content is read under the account's lock.
     pub fn is_of_account(&self) -> bool {
         match self {
             Self::MissionInvitation { .. }
@@ -105,7 +111,8 @@ impl Mail {
             | Self::MissionCancelled { .. }
             | Self::CancellationConfirmed { .. }
             | Self::MissionExpired { .. }
-            | Self::MissionUnfilled { .. } => false,
+            | Self::MissionUnfilled { .. }
+            | Self::UnreadMessages { .. } => false,
             Self::SecurityAlert
             | Self::VerifyEmail
             | Self::EmailChangeOld { .. }

@@ -70,6 +70,7 @@ await check("join, send, ack before chat:message, both sides receive", async () 
     socket.say("mission:join", mission); // the bare id, as the first clients sent it
     seq = (await socket.until("mission:joined")).seq;
   }
+  assert.equal((await here.until("presence")).online, true);
   here.say("chat:send", { missionId: mission, content: "J’arrive à 8 h." }, "second");
   const [ack, message] = [await here.next(), await here.next()];
   assert.deepEqual([ack.event, ack.id, ack.data.seq], ["ack", "second", seq + 1]);

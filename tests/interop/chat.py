@@ -64,6 +64,7 @@ async def talking():
                 await emit(socket, "mission:join", {"missionId": mission})
                 joined = await until(socket, "mission:joined")
                 assert set(joined["members"]) == {client["id"], nurse["id"]}, joined
+            assert (await until(here, "presence"))["userId"] == nurse["id"]
             await emit(here, "chat:send", {"missionId": mission, "content": "Tu arrives à l’heure ? 🙂"}, id="first")
             ack, message = await frame(here), await frame(here)
             assert (ack["event"], ack["id"]) == ("ack", "first"), ack

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// How long a test waits for what must come.
@@ -134,6 +135,16 @@ impl Client {
     }
 }
 
+fn upgrade(base: &str, token: Option<&str>) -> Request {
+    let url = format!("{}/api/v1/ws", base.replacen("http", "ws", 1));
+    let mut request = url.into_client_request().expect("a URL");
+    if let Some(token) = token {
+        let value = format!("Bearer {token}").parse().expect("a header value");
+        request.headers_mut().insert("authorization", value);
+    }
+    request
+}
+
 /// A live connection.
 #[derive(Debug)]
 pub struct Socket {
@@ -144,13 +155,17 @@ pub struct Socket {
 impl Socket {
     /// Opens a connection, with the token in the header if there is one.
     pub async fn open(base: &str, token: Option<&str>) -> Self {
-        let url = format!("{}/api/v1/ws", base.replacen("http", "ws", 1));
-        let mut request = url.into_client_request().expect("a URL");
-        if let Some(token) = token {
-            let value = format!("Bearer {token}").parse().expect("a header value");
-            request.headers_mut().insert("authorization", value);
-        }
-        let (stream, _) = tokio_tungstenite::connect_async_with_config(request, None, true)
+        let upgrade = upgrade(base, token);
+        let (stream, _) = tokio_tungstenite::connect_async_with_config(upgrade, None, true)
+            .await
+            .expect("the API upgrades");
+        Self { stream, next_id: 0 }
+    }
+
+    /// As [`Socket::open`], over a connection of the caller's making.
+    pub async fn over(connection: TcpStream, base: &str, token: Option<&str>) -> Self {
+        let connection = MaybeTlsStream::Plain(connection);
+        let (stream, _) = tokio_tungstenite::client_async(upgrade(base, token), connection)
             .await
             .expect("the API upgrades");
         Self { stream, next_id: 0 }
@@ -177,7 +192,7 @@ impl Socket {
     }
 
     /// The next text frame, or the close code.
-    async fn read(&mut self) -> Result<Value, u16> {
+    pub async fn read(&mut self) -> Result<Value, u16> {
         loop {
             let message = tokio::time::timeout(PATIENCE, self.stream.next()).await.expect("a frame in time");
             match message {

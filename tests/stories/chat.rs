@@ -33,6 +33,7 @@ async fn both_talk_live_over_two_replicas() {
     there.join(&mission, Some(0)).await;
     assert_eq!(there.next("chat:message").await["kind"], "SYSTEM");
     assert_eq!(there.next("chat:message").await["seq"], 2);
+    assert_eq!(here.next("presence").await["userId"], nurse.id.as_str());
 
     let id = here.emit("chat:send", json!({ "missionId": mission, "content": "Bonjour, à demain ?" })).await;
     let ack = here.frame().await;
@@ -188,6 +189,7 @@ async fn faulty_frames_have_their_answers_and_the_socket_stays_open() {
         (send("content", json!(7)), "INVALID_FRAME"),
         (send("conversationId", json!(mission)), "INVALID_FRAME"),
         (send("attachments", json!([1])), "INVALID_FRAME"),
+        (send("attachments", json!(vec![&mission; 6])), "INVALID_FRAME"),
         (send("shout", json!(true)), "INVALID_FRAME"),
         (
             json!({ "event": "mission:join", "data": { "missionId": mission, "afterSeq": i64::MIN } })
@@ -198,6 +200,8 @@ async fn faulty_frames_have_their_answers_and_the_socket_stays_open() {
         socket.emit_text(frame.clone()).await;
         assert_eq!(socket.next("error").await["code"], code, "{frame}");
     }
+    socket.emit_text(send("attachments", json!(vec![&mission; 5]))).await;
+    socket.next("ack").await;
     socket.say(&mission, &"x".repeat(2000)).await;
     socket.emit_text(send("content", json!("x".repeat(17 * 1024)))).await;
     assert_eq!(socket.closed().await, 1009);
@@ -261,5 +265,90 @@ async fn a_feed_that_was_pruned_meanwhile_is_read_anew() {
         socket.frame().await,
         json!({ "event": "resync", "data": { "after": 0, "head": ready["eventSeq"] } })
     );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn who_is_more_than_five_hundred_behind_reads_the_history() {
+    let world = World::new().await;
+    let (client, _, mission) = assigned(&world).await;
+    sqlx::query(
+        "with place as (update conversations set head = head + 600 returning id, head)
+         insert into messages (conversation_id, seq, id, sender_id, kind, content, created_at)
+         select id, head - n, gen_random_uuid(), $1::uuid, 'TEXT', 'message', now() from place, generate_series(0, 599) as n",
+    )
+    .bind(&client.id)
+    .execute(&world.pool)
+    .await
+    .unwrap();
+    let mut socket = client.socket().await;
+    let joined = socket.join(&mission, Some(101)).await;
+    assert_eq!(joined["seq"], 602);
+    let resync = json!({ "conversationId": joined["conversationId"], "after": 101, "head": 602 });
+    assert_eq!(socket.frame().await, json!({ "event": "resync", "data": resync }));
+    socket.emit("mission:leave", json!(mission)).await;
+    socket.next("ack").await;
+    socket.join(&mission, Some(102)).await;
+    for seq in 103..=602 {
+        assert_eq!(socket.frame().await["data"]["seq"], seq, "five hundred are sent");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_sign_in_ends_with_its_token_and_goes_on_with_a_newer_one() {
+    let world = World::new().await;
+    let client = world.client("lilas").await;
+    let (mut renewed, mut expired) = (client.socket().await, client.socket().await);
+    world.clock.advance(Duration::minutes(14));
+    let later = world.returning(&client).await;
+    renewed.emit("auth", json!({ "token": later.token })).await;
+    renewed.next("ready").await;
+    world.clock.advance(Duration::minutes(1));
+    // The end is looked for with each frame: business time is not the time that sockets wait by.
+    for socket in [&mut renewed, &mut expired] {
+        socket.emit("no-such-event", json!({})).await;
+        assert_eq!(socket.next("error").await["code"], "UNKNOWN_EVENT");
+    }
+    assert_eq!(expired.closed().await, 4401);
+    renewed.emit("auth", json!({ "token": world.client("roses").await.token })).await;
+    assert_eq!(renewed.closed().await, 4401, "it stays the same person's");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn who_does_not_read_is_cut_off_and_comes_back_without_a_gap() {
+    let world = World::new().await;
+    let (client, nurse, mission) = assigned(&world).await;
+    // A narrow window, so that what she does not read waits at the server soon.
+    let narrow = tokio::net::TcpSocket::new_v4().unwrap();
+    narrow.set_recv_buffer_size(4096).unwrap();
+    let address = world.base.trim_start_matches("http://").parse().unwrap();
+    let connection = narrow.connect(address).await.unwrap();
+    let mut slow = Socket::over(connection, &world.base, nurse.token.as_deref()).await;
+    let joined = slow.join(&mission, None).await;
+    let mut watching = client.socket().await;
+    watching.join(&mission, None).await;
+
+    // More than an outbox and the buffers before it hold; someone who reads has heard it all.
+    let room: uuid::Uuid = joined["conversationId"].as_str().unwrap().parse().unwrap();
+    let redis = domain::bus::connect(&world.redis_url).unwrap();
+    let bus = domain::Bus::new(redis, &world.prefix);
+    let frame = json!({ "event": "noise", "data": "x".repeat(1024) }).to_string();
+    let noise = domain::live::Delivery { seq: None, except: vec![], frame };
+    for _ in 0..40 {
+        for _ in 0..100 {
+            domain::live::ring(&bus, domain::live::Channel::Conversation(room.into()), &noise);
+        }
+        for _ in 0..100 {
+            watching.next("noise").await;
+        }
+    }
+    watching.say(&mission, "Entre-temps").await;
+    let code = slow.closed().await;
+    assert!(matches!(code, 1013 | 1006), "{code}: cut, with a reason where it still came through");
+    let mut back = nurse.socket().await;
+    back.join(&mission, joined["seq"].as_i64()).await;
+    assert_eq!(back.next("chat:message").await["content"], "Entre-temps");
     world.end().await;
 }

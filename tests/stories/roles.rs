@@ -53,6 +53,7 @@ async fn every_operation_has_its_answer_for_every_role() {
     let missions = "/api/v1/matching/missions";
     let mission_path = format!("{missions}/{}", id(&posted["id"]));
     let conversation = format!("/api/v1/conversations/{}/messages", id(&posted["conversationId"]));
+    let message = owner.post(&conversation, json!({ "content": "Bonjour" })).await.expect(201)["id"].clone();
     let invitation = format!("/api/v1/invitations/{}", id(&invitation));
     let user = format!("/api/v1/admin/users/{}", talent.id);
     let site = owner.get("/api/v1/me/establishment").await.expect(200);
@@ -86,6 +87,7 @@ async fn every_operation_has_its_answer_for_every_role() {
         ("openConversation",      (Method::POST, "/api/v1/conversations".into(), Some(json!({ "missionId": posted["id"], "talentId": talent.id })), [401, 403, 403, 201, 400, 400, 403, 401, 403])),
         ("sendMessage",           (Method::POST, conversation.clone(), Some(json!({ "content": "Bonjour" })), [401, 403, 403, 201, 403, 201, 403, 401, 403])),
         ("markConversationRead",  (Method::POST, conversation.replace("/messages", "/read"), Some(json!({ "seq": 1 })), [401, 403, 403, 204, 403, 204, 403, 401, 403])),
+        ("reportMessage",         (Method::POST, conversation.replace("/messages", "/report"), Some(json!({ "messageId": message, "reason": "Il nomme une résidente." })), [401, 403, 403, 403, 403, 201, 403, 401, 403])),
         ("listMessages",          (Method::GET, conversation, None,                             [401, 403, 403, 200, 403, 200, 403, 401, 200])),
         ("validateUser",          (Method::PATCH, format!("{user}/validate"), None,             [401, 403, 403, 403, 403, 403, 403, 401, 200])),
         ("setCompliance",         (Method::PATCH, format!("{user}/compliance"), Some(json!({ "status": "VALIDATED" })), [401, 403, 403, 403, 403, 403, 403, 401, 200])),

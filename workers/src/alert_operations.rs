@@ -1,6 +1,6 @@
 use domain::missions;
 use jobs::AlertOperations;
-use minijinja::context;
+use minijinja::{Value, context};
 
 use crate::App;
 use crate::engine::{JobError, JobResult, Run};
@@ -8,21 +8,29 @@ use crate::mailer::{Letter, MailError};
 
 /// To the operations address, when there is one and the mission is still open.
 pub async fn run(job: AlertOperations, run: Run<App>) -> JobResult {
-    let Some(address) = run.app.alert_email.clone() else { return run.done_without_effects() };
-    let mut tx = run.begin().await?;
-    let mission = missions::get(&mut tx, job.mission_id).await?;
-    // No transaction is open during a call to the outside.
-    drop(tx);
+    // Given back before the call to the outside.
+    let mission = missions::get(&mut *run.app.db.conn().await?, job.mission_id).await?;
     if !mission.takes_people(run.app.clock.now()) {
         return run.done_without_effects();
     }
     let link = format!("{}/missions/{}", run.app.mailer.frontend_url(), mission.id);
+    tell_operations(&run, "critical-mission", link, crate::send_mail::about(&mission, "fr")).await
+}
+
+/// One mail to the operations address, as all that a job does.
+pub async fn tell_operations(
+    run: &Run<App>,
+    template: &'static str,
+    link: String,
+    facts: Value,
+) -> JobResult {
+    let Some(address) = run.app.alert_email.clone() else { return run.done_without_effects() };
     let letter = Letter {
         id: run.id().to_string(),
         to: address,
-        template: "critical-mission",
+        template,
         locale: "fr".into(),
-        facts: context! { first_name => (), link => link.clone(), ..crate::send_mail::about(&mission, "fr") },
+        facts: context! { first_name => (), link => link.clone(), ..facts },
         link,
     };
     match run.app.mailer.send(letter).await {

@@ -7,14 +7,17 @@ pub mod mailer;
 
 mod account_mail;
 mod alert_operations;
+mod alert_report;
 mod alert_unfilled;
 mod cancel_cascade;
+mod digest_unread;
 mod dispatch_wave;
 mod enforce_account;
 mod expire_mission;
 mod expire_site_invitation;
 mod geocode_address;
 mod geocode_mission;
+mod lock_chat;
 mod match_mission;
 mod notify;
 mod purge;
@@ -41,7 +44,7 @@ pub struct App {
     pub db: Db,
     pub clock: Clock,
     pub mailer: Arc<Mailer>,
-    /// Who is told of CRITICAL missions.
+    /// Who is told of CRITICAL missions and of reported messages.
     pub alert_email: Option<String>,
     /// Who is asked where an address is; nobody, when none is configured.
     pub geocoder: Option<Arc<dyn Geocoder>>,
@@ -51,14 +54,17 @@ pub struct App {
 pub fn handlers(app: App) -> Handlers<App> {
     Handlers::new(app)
         .on(alert_operations::run)
+        .on(alert_report::run)
         .on(alert_unfilled::run)
         .on(cancel_cascade::run)
+        .on(digest_unread::run)
         .on(dispatch_wave::run)
         .on(enforce_account::run)
         .on(expire_mission::run)
         .on(expire_site_invitation::run)
         .on(geocode_address::run)
         .on(geocode_mission::run)
+        .on(lock_chat::run)
         .on_together(match_mission::run)
         .on(notify::run)
         .on(purge::run)

@@ -41,8 +41,16 @@ pub async fn run(jobs: Vec<Part<MatchMission>>, run: Run<App>) -> JobResult {
         .map(|mission| Sent {
             mission,
             wave: waves::find(mission.urgency_level, 1),
-            invitations: invited.iter().filter(|invitation| invitation.mission_id == mission.id).copied().collect(),
-            cause: jobs.iter().find(|part| part.job.mission_id == mission.id).map(|part| part.cause.clone()).unwrap_or_default(),
+            invitations: invited
+                .iter()
+                .filter(|invitation| invitation.mission_id == mission.id)
+                .copied()
+                .collect(),
+            cause: jobs
+                .iter()
+                .find(|part| part.job.mission_id == mission.id)
+                .map(|part| part.cause.clone())
+                .unwrap_or_default(),
         })
         .collect();
     let mut tellings = effects::invited(&mut tx, &sent, now).await?;
@@ -58,7 +66,8 @@ pub async fn run(jobs: Vec<Part<MatchMission>>, run: Run<App>) -> JobResult {
             MissionMatched { mission_id: mission.id, conversation_id: mission.conversation_id, matches };
         tellings.push(Telling::new(mission.client_id, &matched));
         // Everybody else in the room; the client reads it in its feed.
-        let to_the_room = Delivery { seq: None, except: vec![mission.client_id], frame: live::frame(&matched) };
+        let to_the_room =
+            Delivery { seq: None, except: vec![mission.client_id], frame: live::frame(&matched) };
         live::announce(&mut tx, Channel::Conversation(mission.conversation_id), &to_the_room);
         summaries.push((mission.id, summary(before.matches.is_none(), invitations.len())));
     }

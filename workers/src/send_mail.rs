@@ -1,6 +1,7 @@
+use domain::ids::{ConversationId, UserId};
 use domain::invitations::InvitationStatus;
 use domain::missions::{Mission, MissionStatus};
-use domain::{invitations, missions, paris, profiles, users};
+use domain::{conversations, invitations, missions, paris, profiles, unread_digests, users};
 use jobs::{Mail, SendMail};
 use minijinja::{Value, context};
 use sqlx::PgConnection;
@@ -83,6 +84,9 @@ async fn facts(
         }
         Mail::MissionExpired { mission_id } => ("mission-expired", mission_id, page(mission_id)),
         Mail::MissionUnfilled { mission_id } => ("mission-unfilled", mission_id, page(mission_id)),
+        Mail::UnreadMessages { conversation_id } => {
+            return unread(conn, conversation_id, job.to, frontend).await;
+        }
         // Of the account: `account_mail` says what is in it.
         _ => return Ok(None),
     };
@@ -90,16 +94,36 @@ async fn facts(
     Ok(Some((template, link, about(&mission, locale))))
 }
 
+/// Nothing of what was written: it may be about somebody's health.
+async fn unread(
+    conn: &mut PgConnection,
+    conversation: ConversationId,
+    member: UserId,
+    frontend: &str,
+) -> domain::Result<Option<(&'static str, String, Value)>> {
+    let count = unread_digests::count(conn, conversation, member).await?;
+    if count == 0 {
+        return Ok(None);
+    }
+    let summary = conversations::get_summary(conn, conversation, member).await?;
+    let link = format!("{frontend}/conversations/{conversation}");
+    Ok(Some(("unread-messages", link, context! { count, title => one_line(&summary.title) })))
+}
+
 pub(crate) fn about(mission: &Mission, locale: &str) -> Value {
     context! {
-        // One line, also where someone wrote several: it stands in a subject.
-        title => mission.title.split_whitespace().collect::<Vec<_>>().join(" "),
+        title => one_line(&mission.title),
         city => mission.city,
         start => paris::date_and_time(mission.start_date, locale),
         end => paris::time_of_day(mission.end_date, locale),
         hourly_rate => money(mission.hourly_rate_cents, locale),
         price => money(mission.cancellation_cents.unwrap_or_default(), locale),
     }
+}
+
+/// Also where someone wrote several: it stands in a subject.
+fn one_line(title: &str) -> String {
+    title.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn money(cents: i32, locale: &str) -> String {

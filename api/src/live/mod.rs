@@ -6,7 +6,9 @@
 
 pub mod socket;
 
+mod presence;
 mod protocol;
+mod revocation;
 mod room;
 
 use std::collections::{HashMap, HashSet};
@@ -14,10 +16,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use domain::Db;
 use domain::bus::Signal;
 use domain::ids::{ConversationId, SessionId, UserId};
 use domain::live::{self, Channel, Delivery};
-use domain::{Db, conversations, sessions};
 use redis::aio::ConnectionManager;
 use redis::{FromRedisValue, PushInfo, PushKind, RedisResult};
 use tokio::sync::broadcast::error::RecvError;
@@ -26,6 +28,8 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use presence::Presence;
+pub use protocol::ClientEvent;
 use room::{Room, ToRoom};
 
 /// How often the heads of all rooms are compared with their cursors: normally, and while pub/sub is down.
@@ -42,6 +46,7 @@ pub struct Hub(Arc<Inner>);
 struct Inner {
     db: Db,
     subscriber: Subscriber,
+    presence: Presence,
     rooms: Mutex<HashMap<Channel, mpsc::Sender<ToRoom>>>,
     sockets: Mutex<HashMap<u64, SignedIn>>,
     next_connection: std::sync::atomic::AtomicU64,
@@ -121,8 +126,10 @@ impl Cut {
 impl Hub {
     pub fn start(db: Db, redis_url: &str, heartbeat: Duration) -> RedisResult<Self> {
         let (subscriber, pushes) = domain::bus::subscriber(redis_url)?;
+        let presence = Presence::new(domain::bus::connect(redis_url)?, db.bus().clone());
         let hub = Self(Arc::new(Inner {
             subscriber: Subscriber(tokio::sync::Mutex::new(subscriber)),
+            presence,
             rooms: Mutex::default(),
             sockets: Mutex::default(),
             next_connection: Default::default(),
@@ -138,6 +145,7 @@ impl Hub {
         tokio::spawn(hub.clone().subscribe_to_control());
         tokio::spawn(hub.clone().listen_to_ourselves());
         tokio::spawn(hub.clone().compare());
+        tokio::spawn(hub.clone().watch_presence());
         Ok(hub)
     }
 
@@ -346,73 +354,5 @@ impl Hub {
                 () = self.0.stop.cancelled() => return,
             }
         }
-    }
-
-    /// A user's sessions changed: what they are now is read, not believed. If that fails, the next comparison finds it.
-    fn compare_sessions_of(&self, user: &str) {
-        let Ok(user) = user.parse::<uuid::Uuid>().map(UserId) else { return };
-        let hub = self.clone();
-        tokio::spawn(async move {
-            let theirs: Vec<SessionId> = {
-                let sockets = hub.sockets();
-                sockets.values().filter(|socket| socket.user == user).map(|socket| socket.session).collect()
-            };
-            let ended = async { sessions::list_ended(&mut *hub.0.db.conn().await?, &theirs).await };
-            match ended.await {
-                Ok(ended) => hub.cut_ended(&ended),
-                Err(error) => tracing::warn!(%error, "cannot compare a user's sessions"),
-            }
-        });
-    }
-
-    fn cut_ended(&self, ended: &[sessions::Ended]) {
-        for socket in self.sockets().values() {
-            match ended.iter().find(|ended| ended.session == socket.session) {
-                Some(ended) if !ended.suspended => socket.cut.cut(SESSION_ENDED),
-                // Closed once: who comes back finishes the chat of a mission in progress.
-                Some(_) if !socket.was_suspended => socket.cut.cut(SUSPENDED),
-                Some(_) | None => {}
-            }
-        }
-    }
-
-    /// Who withdrew, was removed from a site, or is suspended when the mission is over, hears the room no more.
-    async fn show_former_members_out(&self) -> domain::Result<()> {
-        let present: Vec<(u64, ConversationId, UserId)> = {
-            let sockets = self.sockets();
-            let guests = sockets.iter().filter(|(_, socket)| !socket.is_admin);
-            guests
-                .flat_map(|(id, socket)| socket.rooms.iter().map(|room| (*id, *room, socket.user)))
-                .collect()
-        };
-        if present.is_empty() {
-            return Ok(());
-        }
-        let asked: HashSet<_> = present.iter().map(|(_, room, user)| (*room, *user)).collect();
-        let former = conversations::list_former(&mut *self.0.db.conn().await?, &asked).await?;
-        for (connection, room, _) in
-            present.into_iter().filter(|(_, room, user)| former.contains(&(*room, *user)))
-        {
-            self.leave(Channel::Conversation(room), connection).await;
-            if let Some(socket) = self.sockets().get_mut(&connection) {
-                socket.rooms.remove(&room);
-                let left = live::frame(&protocol::Left { conversation_id: room });
-                // A full outbox is cut by the next delivery.
-                let _ = socket.outbox.try_send(left.into());
-            }
-        }
-        Ok(())
-    }
-
-    async fn end_sockets_without_session(&self) -> domain::Result<()> {
-        let ours: Vec<SessionId> = self.sockets().values().map(|socket| socket.session).collect();
-        let mut conn = self.0.db.conn().await?;
-        let ended = sessions::list_ended(&mut conn, &ours).await?;
-        self.cut_ended(&ended);
-        for socket in self.sockets().values_mut().filter(|socket| socket.was_suspended) {
-            // Lifted meanwhile: the next suspension closes it again.
-            socket.was_suspended = ended.iter().any(|ended| ended.session == socket.session);
-        }
-        Ok(())
     }
 }

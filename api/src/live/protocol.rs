@@ -24,6 +24,35 @@ pub(super) struct ClientFrame {
     pub(super) id: Option<String>,
 }
 
+macro_rules! client_events {
+    ($($name:ident $code:literal),+ $(,)?) => {
+        /// The event of a client's frame.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum ClientEvent {
+            $($name),+
+        }
+
+        impl ClientEvent {
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $code),+
+                }
+            }
+        }
+    };
+}
+
+client_events! {
+    Auth "auth",
+    Join "mission:join",
+    Leave "mission:leave",
+    Send "chat:send",
+    Read "chat:read",
+    Typing "chat:typing",
+}
+
 /// What a client may ask for.
 #[derive(Debug)]
 pub(super) enum Request {
@@ -121,31 +150,34 @@ impl ClientFrame {
             }
             object => data::<Place>(object),
         };
-        Ok(match self.event.as_str() {
-            "auth" => {
+        let known = ClientEvent::ALL.iter().find(|event| event.name() == self.event);
+        let Some(event) = known else {
+            return Err(Fault {
+                code: "UNKNOWN_EVENT".into(),
+                message: "there is no such event".into(),
+                retry_after_ms: None,
+            });
+        };
+        Ok(match event {
+            ClientEvent::Auth => {
                 let auth: Auth = data(&self.data)?;
                 not_negative(auth.after_event_seq)?;
                 Request::Auth(auth)
             }
-            "mission:join" => {
+            ClientEvent::Join => {
                 let place = place()?;
                 not_negative(place.after_seq)?;
                 Request::Join { room: place.room()?, after: place.after_seq }
             }
-            "mission:leave" => Request::Leave(place()?.room()?),
-            "chat:send" => Request::Send(data(&self.data)?),
-            "chat:read" => {
+            ClientEvent::Leave => Request::Leave(place()?.room()?),
+            ClientEvent::Send => Request::Send(data(&self.data)?),
+            ClientEvent::Read => {
                 let read: Read = data(&self.data)?;
                 not_negative(Some(read.seq))?;
                 Request::Read { conversation: ConversationId(read.conversation_id), seq: read.seq }
             }
-            "chat:typing" => Request::Typing(ConversationId(data::<Typed>(&self.data)?.conversation_id)),
-            _ => {
-                return Err(Fault {
-                    code: "UNKNOWN_EVENT".into(),
-                    message: "there is no such event".into(),
-                    retry_after_ms: None,
-                });
+            ClientEvent::Typing => {
+                Request::Typing(ConversationId(data::<Typed>(&self.data)?.conversation_id))
             }
         })
     }
@@ -202,6 +234,19 @@ impl Event for Typing {
     const NAME: &'static str = "chat:typing";
 }
 
+/// `presence`: a member of the room can be reached, or no more; not stored.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PresenceChanged {
+    pub(super) conversation_id: ConversationId,
+    pub(super) user_id: UserId,
+    pub(super) online: bool,
+}
+
+impl Event for PresenceChanged {
+    const NAME: &'static str = "presence";
+}
+
 /// `mission:left`: the socket's user is a member no more, and hears the room no more.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -222,6 +267,8 @@ pub(super) struct Joined {
     pub(super) conversation_id: ConversationId,
     pub(super) seq: i64,
     pub(super) members: Vec<UserId>,
+    /// Members whose sockets have joined the room.
+    pub(super) online: Vec<UserId>,
     /// That nobody who is cared for may be named.
     pub(super) notice: &'static str,
 }

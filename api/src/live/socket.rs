@@ -355,19 +355,23 @@ impl Socket {
         let conversation = conversations::get_to_enter(&mut conn, room, viewer).await?;
         let members = conversations::list_members(&mut conn, conversation.id).await?;
         drop(conn);
+        let hub = self.app.hub.clone();
+        if let Some(socket) = hub.sockets().get_mut(&self.member.connection) {
+            socket.rooms.insert(conversation.id);
+        }
+        hub.look_around(conversation.id, Some(viewer.user).filter(|_| !viewer.is_admin())).await;
+        let greeter = hub.clone();
         let greeting = Box::new(move |seq| {
             live::frame(&Joined {
                 mission_id: conversation.mission_id,
                 conversation_id: conversation.id,
                 seq,
                 members,
+                // Read when the room lets the socket in: what changes after that, it is told.
+                online: greeter.online(conversation.id),
                 notice: conversations::NOTICE,
             })
         });
-        let hub = self.app.hub.clone();
-        if let Some(socket) = hub.sockets().get_mut(&self.member.connection) {
-            socket.rooms.insert(conversation.id);
-        }
         self.join(&hub, Some(room), Channel::Conversation(conversation.id), after, greeting).await;
         Ok(None)
     }

@@ -98,6 +98,8 @@ queue "matching"
 radiusKm 30
 rank 1
 rating 96
+MessageReportView.reason "Le message nomme une résidente."
+MessageToReport.reason "Le message nomme une résidente."
 reason "Une absence de dernière minute."
 referralCode "K7M2P9QX"
 referrerCode "K7M2P9QX"

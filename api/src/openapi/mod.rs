@@ -45,6 +45,7 @@ apis! {
     ]
     [
         crate::conversations::ConversationsApi,
+        crate::message_reports::MessageReportsApi,
         crate::notifications::NotificationsApi,
     ]
     [

@@ -48,6 +48,31 @@ impl Event for MissionUpdated {
     const NAME: &'static str = "mission:updated";
 }
 
+/// `mission:closing`: when the mission's chat closes.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MissionClosing {
+    pub mission_id: MissionId,
+    #[serde(with = "time::serde::rfc3339")]
+    pub closes_at: OffsetDateTime,
+}
+
+impl Event for MissionClosing {
+    const NAME: &'static str = "mission:closing";
+}
+
+/// `mission:locked`: the mission's chat is closed, and can still be read.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MissionLocked {
+    pub mission_id: MissionId,
+    pub conversation_id: ConversationId,
+}
+
+impl Event for MissionLocked {
+    const NAME: &'static str = "mission:locked";
+}
+
 /// `notification`: a new in-app notification.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -19,8 +19,8 @@ use crate::ids::{ConversationId, UserId};
 use crate::{Db, Tx};
 
 pub use events::{
-    ChatMessage, ChatRead, MissionInvited, MissionMatched, MissionUpdated, NotificationCount,
-    NotificationCreated,
+    ChatMessage, ChatRead, MissionClosing, MissionInvited, MissionLocked, MissionMatched, MissionUpdated,
+    NotificationCount, NotificationCreated,
 };
 
 /// Where a frame goes.

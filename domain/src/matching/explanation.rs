@@ -109,7 +109,9 @@ pub async fn record(
         ids.push(Uuid::now_v7());
         missions.push(mission.id.0);
         asked.push(Json(MissionFacts::from(*mission)));
-        found.push(Json(talents.iter().map(|talent| TalentFacts::of_ranked(talent, mission)).collect::<Vec<_>>()));
+        found.push(Json(
+            talents.iter().map(|talent| TalentFacts::of_ranked(talent, mission)).collect::<Vec<_>>(),
+        ));
     }
     sqlx::query!(
         "insert into match_decisions (id, mission_id, wave, rule_version, mission, talents, decided_at)

@@ -72,7 +72,8 @@ pub async fn store(
     conn: &mut PgConnection,
     rankings: &[Ranking<'_>],
 ) -> Result<HashMap<MissionId, Vec<MatchedTalent>>> {
-    let (mut missions, mut ranks, mut talents, mut distances, mut scores) = (vec![], vec![], vec![], vec![], vec![]);
+    let (mut missions, mut ranks, mut talents, mut distances, mut scores) =
+        (vec![], vec![], vec![], vec![], vec![]);
     for Ranking { mission, talents: ranked } in rankings {
         for (rank, talent) in (1_i16..).zip(ranked) {
             missions.push(mission.id.0);

@@ -326,7 +326,11 @@ pub async fn list_participants(conn: &mut PgConnection, id: MissionId) -> Result
 }
 
 /// The matching's answers are stored: MATCHED, or NONE where nobody was found. The first one opens the first wave.
-pub async fn mark_matched(conn: &mut PgConnection, rankings: &[Ranking<'_>], now: OffsetDateTime) -> Result<()> {
+pub async fn mark_matched(
+    conn: &mut PgConnection,
+    rankings: &[Ranking<'_>],
+    now: OffsetDateTime,
+) -> Result<()> {
     let (ids, found): (Vec<_>, Vec<_>) =
         rankings.iter().map(|ranking| (ranking.mission.id.0, !ranking.talents.is_empty())).unzip();
     sqlx::query!(

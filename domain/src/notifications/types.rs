@@ -99,6 +99,10 @@ notification_types! {
     LocationUnknown "LOCATION_UNKNOWN"
         fr "Adresse introuvable" "L’adresse de votre mission n’a pas été trouvée. Précisez-la pour lancer la recherche."
         en "Address not found" "The address of your mission was not found. Correct it to start the search."
+    /// To admins: a member has reported a message of a conversation.
+    MessageReported "MESSAGE_REPORTED"
+        fr "Message signalé" "Un membre d’une conversation a signalé un message. Lisez la conversation et décidez."
+        en "Message reported" "A member of a conversation has reported a message. Read the conversation and decide."
 }
 
 #[cfg(test)]

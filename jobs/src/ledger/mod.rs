@@ -27,8 +27,8 @@ pub use dispatch::{Limit, Ticket, choose, mark_pushed, overdue};
 pub use enqueue::{DOORBELL, NewJob, enqueue};
 pub use prune::prune;
 pub use run::{
-    Claimed, Covered, Fence, Setback, Swept, Verdict, beat, claim, finish, give_back, held,
-    is_done, register, retire, settle, sweep,
+    Claimed, Covered, Fence, Setback, Swept, Verdict, beat, claim, finish, give_back, held, is_done,
+    register, retire, settle, sweep,
 };
 
 /// Name of a queue.

@@ -137,7 +137,8 @@ async fn the_platforms_own_schedule_tidies_up() {
     let stop = CancellationToken::new();
     let config = world.worker_config(&["--worker-cron", "true"]);
     let worker = tokio::spawn(workers::run(config, world.clock.clone(), stop.clone()));
-    while world.count("select count(*) from jobs where kind = 'purge' and state = 'done'").await < lines {
+    let ticked = "select count(distinct split_part(unique_key, ':', 2)) from jobs where unique_key like 'cron:%' and state = 'done'";
+    while world.count(ticked).await < lines {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     stop.cancel();

@@ -13,7 +13,8 @@ use super::outcome::{Done, JobError, JobResult};
 /// A run past its time-out is dropped; past this much more, its worker's beat no longer covers it.
 const GRACE: Duration = Duration::from_secs(10);
 
-pub(super) type Handler<C> = Arc<dyn Fn(Run<C>) -> Pin<Box<dyn Future<Output = JobResult> + Send>> + Send + Sync>;
+pub(super) type Handler<C> =
+    Arc<dyn Fn(Run<C>) -> Pin<Box<dyn Future<Output = JobResult> + Send>> + Send + Sync>;
 
 /// The handlers of a process, by kind. What is not here is not claimed.
 #[derive(Clone)]

@@ -195,7 +195,8 @@ async fn run<C: Clone + Send + Sync + 'static>(
         Ok(Err(panic)) => Err(JobError::Retry(format!("panic: {}", panic_message(&*panic)))),
         Err(_) => Err(JobError::Retry(format!("timed out after {limit:?}"))),
     };
-    metrics::histogram!("job_duration_seconds", "kind" => kind).record_many(started.elapsed().as_secs_f64(), due.len());
+    metrics::histogram!("job_duration_seconds", "kind" => kind)
+        .record_many(started.elapsed().as_secs_f64(), due.len());
     result
 }
 
