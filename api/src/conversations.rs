@@ -209,13 +209,10 @@ async fn say(app: &App, new: &NewMessage, bearer: &Bearer) -> ApiResult<ChatMess
     unsent(app, sent, new, bearer).await
 }
 
-/// As [`say`], for a caller whose connection is its own: the one statement is the whole transaction.
-pub(crate) async fn say_alone(app: &App, new: &NewMessage, bearer: &Bearer) -> ApiResult<ChatMessage> {
-    let sent = messages::send(&mut *app.db.conn().await?, new, app.clock.now()).await?;
-    if let Sent::Stored(message) = &sent {
-        live::ring(app.db.bus(), Channel::Conversation(message.conversation_id), &message.delivery());
-    }
-    unsent(app, sent, new, bearer).await
+/// As [`say`], over the socket: in whatever company comes at the same time.
+pub(crate) async fn say_live(app: &App, new: NewMessage, bearer: &Bearer) -> ApiResult<ChatMessage> {
+    let sent = app.postbox.send(new.clone()).await?;
+    unsent(app, sent, &new, bearer).await
 }
 
 /// What is to be said when nothing new was stored.

@@ -61,6 +61,7 @@ pub struct App {
     pub proxies: Arc<[ipnet::IpNet]>,
     pub origins: Arc<[String]>,
     pub hub: live::Hub,
+    pub postbox: live::Postbox,
     pub pressure: pressure::Pressure,
     pub header_timeout: Duration,
 }
@@ -78,6 +79,7 @@ impl App {
                 Duration::from_secs(config.live_heartbeat_seconds),
             )
             .map_err(io::Error::other)?,
+            postbox: live::Postbox::open(db.clone(), clock.clone()),
             passwords: password::Passwords::new(),
             tokens: token::Tokens::new(&config.jwt_secret, &config.jwt_previous_secrets),
             limiter: rate_limit::Limiter::new(redis.clone(), &config.redis_prefix, config.rate_limit.clone()),
@@ -106,9 +108,6 @@ pub fn routes(app: App) -> impl poem::IntoEndpoint {
     openapi::mount(api, document).data(app.clone()).with(edge::Edge::new(app, operations))
 }
 
-/// A connection that says nothing for this long is closed. Sockets are pinged more often.
-const IDLE: Duration = Duration::from_secs(75);
-
 /// Serves on the acceptor until `stop` is cancelled; requests in flight may finish, sockets are closed with 1012.
 pub async fn serve<A>(acceptor: A, app: App, stop: CancellationToken) -> io::Result<()>
 where
@@ -123,7 +122,7 @@ where
             hub.close();
         }
     };
-    let server = Server::new_with_acceptor(acceptor).idle_timeout(IDLE);
+    let server = Server::new_with_acceptor(acceptor);
     let result =
         server.run_with_graceful_shutdown(routes(app), stopping, Some(Duration::from_secs(10))).await;
     hub.closed().await;

@@ -19,7 +19,7 @@ pub struct Signal {
 #[derive(Clone, Debug)]
 pub struct Bus {
     /// Of this process, so that it knows its own signals when Redis brings them back.
-    pub(crate) origin: uuid::Uuid,
+    origin: Arc<str>,
     prefix: Arc<str>,
     outgoing: mpsc::Sender<Signal>,
     local: broadcast::Sender<Arc<Signal>>,
@@ -35,7 +35,7 @@ impl Bus {
         let (outgoing, queue) = mpsc::channel(OUTGOING);
         tokio::spawn(publish(connection, queue));
         Self {
-            origin: uuid::Uuid::new_v4(),
+            origin: uuid::Uuid::new_v4().to_string().into(),
             prefix: prefix.into(),
             outgoing,
             local: broadcast::Sender::new(OUTGOING),
@@ -50,6 +50,15 @@ impl Bus {
     /// The channel behind a full name, if the name is of this deployment.
     pub fn channel<'n>(&self, name: &'n str) -> Option<&'n str> {
         name.strip_prefix(&*self.prefix)?.strip_prefix(':')
+    }
+
+    /// Begins the payloads of which this process must know that they are its own.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    pub fn is_own(&self, payload: &str) -> bool {
+        payload.starts_with(&*self.origin)
     }
 
     /// Everything that this process sends.

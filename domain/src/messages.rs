@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::Tx;
 use crate::conversations::{self, Address};
@@ -60,6 +61,28 @@ impl NewMessage {
             }
             () if self.attachments.len() > MOST_ATTACHMENTS => invalid("attachments", "has at most 5 items"),
             () => Ok(()),
+        }
+    }
+
+    fn stored(
+        &self,
+        id: MessageId,
+        conversation_id: ConversationId,
+        mission_id: Option<MissionId>,
+        seq: i64,
+        created_at: OffsetDateTime,
+    ) -> ChatMessage {
+        ChatMessage {
+            id,
+            conversation_id,
+            mission_id,
+            seq,
+            sender_id: Some(self.sender),
+            kind: MessageKind::Text,
+            content: self.content.clone(),
+            attachments: self.attachments.clone(),
+            client_message_id: self.client_message_id.clone(),
+            created_at,
         }
     }
 }
@@ -121,18 +144,73 @@ pub async fn send(conn: &mut PgConnection, new: &NewMessage, now: OffsetDateTime
         Err(error) if violates(&error, "messages_resend") => return Ok(Sent::Resent),
         Err(error) => return Err(error.into()),
     };
-    Ok(Sent::Stored(ChatMessage {
-        id,
-        conversation_id: place.id,
-        mission_id: place.mission_id,
-        seq: place.head,
-        sender_id: Some(new.sender),
-        kind: MessageKind::Text,
-        content: new.content.clone(),
-        attachments: new.attachments.clone(),
-        client_message_id: new.client_message_id.clone(),
-        created_at: now,
-    }))
+    Ok(Sent::Stored(new.stored(id, place.id, place.mission_id, place.head, now)))
+}
+
+/// Stores what it can of several messages, in one statement: under load the statements and their commits cost more than what is
+/// in them. Returns one answer for each; without one it is to be sent alone, which says why. So it is for who may not send, for a
+/// conversation whose row somebody holds at the moment, and for all of them when one was sent before.
+pub async fn send_together(
+    conn: &mut PgConnection,
+    new: &[NewMessage],
+    now: OffsetDateTime,
+) -> Result<Vec<Option<ChatMessage>>> {
+    let ids: Vec<_> = new.iter().map(|_| MessageId::new()).collect();
+    let (conversations, missions): (Vec<_>, Vec<_>) = new.iter().map(|new| new.room.ids()).unzip();
+    let column = |text: fn(&NewMessage) -> String| new.iter().map(text).collect::<Vec<_>>();
+    let rows = sqlx::query!(
+        r#"with new as materialized (
+               select n.*, c.id as room
+                 from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[])
+                          with ordinality as n (id, conversation, mission, sender, session, content, attachments, client_message_id, place)
+                cross join lateral (select coalesce(n.conversation, (select id from conversations where mission_id = n.mission)) as id) as c
+                where exists (select from sessions s where s.id = n.session and s.user_id = n.sender and s.revoked_at is null
+                                                       and s.expires_at > $9)
+           ), free as materialized (
+               select id, mission_id, client_id, talent_id from conversations where id in (select room from new)
+                order by id for update skip locked
+           ), allowed as materialized (
+               select new.*, row_number() over (partition by room order by place) as nth, count(*) over (partition by room) as among
+                 from new join free on free.id = room
+                where may_act_in_conversation(mission_id, client_id, talent_id, sender)
+           ), placed as (
+               update conversations c set head = head + among, active_at = $9
+                 from (select distinct room, among from allowed) as counted
+                where c.id = counted.room and locked_at is null and (lock_at is null or lock_at > $9)
+               returning c.id, mission_id, head - among as base
+           ), stored as (
+               insert into messages (conversation_id, seq, id, sender_id, kind, content, attachments, client_message_id, created_at)
+               select room, base + nth, allowed.id, sender, 'TEXT', content, string_to_array(attachments, ','), client_message_id, $9
+                 from allowed join placed on placed.id = room
+           ), marked as (
+               insert into read_marks (user_id, conversation_id, seq)
+               select sender, room, max(base + nth) from allowed join placed on placed.id = room group by sender, room
+               on conflict (user_id, conversation_id) do update set seq = excluded.seq
+           )
+           select place as "place!", room as "room!: ConversationId", mission_id as "mission_id: MissionId", base + nth as "seq!"
+             from allowed join placed on placed.id = room"#,
+        &ids.iter().map(|id| id.0).collect::<Vec<_>>(),
+        &conversations as &[Option<Uuid>],
+        &missions as &[Option<Uuid>],
+        &new.iter().map(|new| new.sender.0).collect::<Vec<_>>(),
+        &new.iter().map(|new| new.session.0).collect::<Vec<_>>(),
+        &column(|new| new.content.clone()),
+        &column(|new| new.attachments.join(",")),
+        &new.iter().map(|new| new.client_message_id.clone()).collect::<Vec<_>>() as &[Option<String>],
+        now,
+    )
+    .fetch_all(conn)
+    .await;
+    let rows = match rows {
+        Err(error) if violates(&error, "messages_resend") => Vec::new(),
+        rows => rows?,
+    };
+    let mut sent = vec![None; new.len()];
+    for row in rows {
+        let n = row.place as usize - 1;
+        sent[n] = Some(new[n].stored(ids[n], row.room, row.mission_id, row.seq, now));
+    }
+    Ok(sent)
 }
 
 /// Why a send stored nothing.

@@ -14,7 +14,7 @@ pub struct Config {
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: String,
     /// Connections for handlers; the engine adds twelve of its own.
-    #[arg(long, env = "WORKER_DATABASE_CONNECTIONS", default_value_t = 20)]
+    #[arg(long, env = "WORKER_DATABASE_CONNECTIONS", default_value_t = 10)]
     pub database_connections: u32,
     /// Redis 7 or later.
     #[arg(long, env = "REDIS_URL", hide_env_values = true)]

@@ -6,6 +6,7 @@
 
 pub mod socket;
 
+mod postbox;
 mod presence;
 mod protocol;
 mod revocation;
@@ -28,6 +29,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use postbox::Postbox;
 use presence::Presence;
 pub use protocol::ClientEvent;
 use room::{Room, ToRoom};
@@ -251,16 +253,15 @@ impl Hub {
     }
 
     /// Hands a signal to its room, if sockets of this process listen there. A full inbox may drop it: the room refills.
-    fn deliver(&self, name: &str, payload: &str, from_redis: bool) {
+    fn deliver(&self, name: &str, payload: &str) {
         if name == live::CONTROL {
             return self.compare_sessions_of(payload);
         }
         let Ok(channel) = name.parse::<Channel>() else { return };
         let Some(room) = self.rooms().get(&channel).cloned() else { return };
-        match Delivery::read(payload, from_redis, self.0.db.bus()) {
-            Ok(Some(delivery)) => drop(room.try_send(ToRoom::Deliver(delivery))),
-            Ok(None) => {}
-            Err(error) => tracing::warn!(%error, name, "a signal that is no delivery"),
+        match Delivery::read(payload) {
+            Some(delivery) => drop(room.try_send(ToRoom::Deliver(delivery))),
+            None => tracing::warn!(name, "a signal that is no delivery"),
         }
     }
 
@@ -273,8 +274,10 @@ impl Hub {
                     else {
                         continue;
                     };
-                    if let Some(channel) = self.0.db.bus().channel(&name) {
-                        self.deliver(channel, &payload, true);
+                    let bus = self.0.db.bus();
+                    // What this process sent was delivered before it was published.
+                    if let Some(channel) = bus.channel(&name).filter(|_| !bus.is_own(&payload)) {
+                        self.deliver(channel, &payload);
                     }
                 }
                 PushKind::Disconnection => {
@@ -296,7 +299,7 @@ impl Hub {
             match local.recv().await {
                 Ok(signal) => {
                     let Signal { channel, payload } = &*signal;
-                    self.deliver(channel, payload, false);
+                    self.deliver(channel, payload);
                 }
                 Err(RecvError::Lagged(_)) => self.0.suspicion.notify_one(),
                 Err(RecvError::Closed) => return,

@@ -11,7 +11,6 @@ use domain::live::{self, Channel, Delivery};
 use domain::messages::NewMessage;
 use domain::sessions::Viewer;
 use domain::users::Status;
-use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use poem::web::Data;
 use poem::web::websocket::{CloseCode, Message, WebSocket, WebSocketStream};
@@ -85,8 +84,7 @@ fn sub_protocol_token(request: &HttpRequest) -> Option<String> {
 
 struct Socket {
     app: App,
-    incoming: SplitStream<WebSocketStream>,
-    out: Out,
+    peer: Peer,
     member: Member,
     outbox: mpsc::Receiver<Arc<str>>,
     claims: Option<Claims>,
@@ -101,21 +99,19 @@ type Served<T> = Result<T, Close>;
 
 impl Socket {
     fn new(app: App, stream: WebSocketStream) -> Self {
-        let (sink, incoming) = stream.split();
         let (sender, outbox) = mpsc::channel(OUTBOX);
         let cut = Cut::default();
         let connection = app.hub.0.next_connection.fetch_add(1, Ordering::Relaxed) + 1;
         // The user is known once `auth` has come; before, nothing is sent to this member.
         let user = domain::ids::UserId(uuid::Uuid::nil());
         Self {
-            out: Out { sink, cut: cut.clone() },
+            peer: Peer { stream, cut: cut.clone() },
             member: Member { connection, user, outbox: sender, cut },
             claims: None,
             rooms: HashMap::new(),
             faults: 0,
             typed: None,
             app,
-            incoming,
             outbox,
         }
     }
@@ -132,9 +128,9 @@ impl Socket {
         }
         let close = Message::Close(Some((CloseCode::from(code), reason.to_owned())));
         let farewell = async {
-            self.out.sink.send(close).await?;
+            self.peer.stream.send(close).await?;
             // What is still unread would turn our close into a reset, and the reason would be lost.
-            while let Some(Ok(_)) = self.incoming.next().await {}
+            while let Some(Ok(_)) = self.peer.stream.next().await {}
             Ok::<(), std::io::Error>(())
         };
         let _ = tokio::time::timeout(Duration::from_secs(1), farewell).await;
@@ -157,7 +153,7 @@ impl Socket {
         tokio::pin!(deadline, stopped, cut);
         loop {
             tokio::select! {
-                frame = self.incoming.next() => {
+                frame = self.peer.stream.next() => {
                     heard = Instant::now();
                     self.take(frame).await?;
                     deadline.as_mut().reset(self.deadline(sign_in_by));
@@ -167,9 +163,9 @@ impl Socket {
                     if heard.elapsed() > SILENCE {
                         return Err(Close(AWAY, "silent"));
                     }
-                    self.out.write(Message::Ping(Vec::new())).await?;
+                    self.peer.write(Message::Ping(Vec::new())).await?;
                     if self.claims.is_some() {
-                        self.out.write(Message::Text(self.heartbeat())).await?;
+                        self.peer.write(Message::Text(self.heartbeat())).await?;
                     }
                 }
                 () = &mut deadline => match self.claims {
@@ -209,16 +205,16 @@ impl Socket {
 
     /// Writes a frame and whatever else waits, with one flush.
     async fn forward(&mut self, first: Arc<str>) -> Served<()> {
-        let Self { out, outbox, .. } = self;
+        let Self { peer: Peer { stream, cut }, outbox, .. } = self;
         let written = async {
-            out.sink.feed(Message::Text(first.to_string())).await?;
+            stream.feed(Message::Text(first.to_string())).await?;
             for _ in 0..64 {
                 let Ok(next) = outbox.try_recv() else { break };
-                out.sink.feed(Message::Text(next.to_string())).await?;
+                stream.feed(Message::Text(next.to_string())).await?;
             }
-            out.sink.flush().await
+            stream.flush().await
         };
-        in_time(written, &out.cut).await
+        in_time(written, cut).await
     }
 
     async fn take(&mut self, frame: Option<std::io::Result<Message>>) -> Served<()> {
@@ -252,7 +248,7 @@ impl Socket {
             Err(fault) => Err(fault),
         };
         match answer {
-            Ok(Some(answer)) => self.out.write(Message::Text(answer)).await,
+            Ok(Some(answer)) => self.peer.write(Message::Text(answer)).await,
             Ok(None) => Ok(()),
             Err(fault) => self.complain(&fault, frame.id.as_deref()).await,
         }
@@ -260,7 +256,7 @@ impl Socket {
 
     async fn complain(&mut self, fault: &Fault, id: Option<&str>) -> Served<()> {
         self.faults += 1;
-        self.out.write(Message::Text(fault.frame(id))).await?;
+        self.peer.write(Message::Text(fault.frame(id))).await?;
         if self.faults > MOST_FAULTS { Err(Close(ABUSE, "too many faulty frames")) } else { Ok(()) }
     }
 
@@ -391,7 +387,7 @@ impl Socket {
 
     /// Stores a message. The ack is written before this socket's next delivery, hence before the message itself.
     async fn send(
-        &self,
+        &mut self,
         claims: Claims,
         send: protocol::Send,
         id: Option<&str>,
@@ -408,26 +404,28 @@ impl Socket {
         if let Some(seconds) = self.app.limiter.check_chat(&new.sender.to_string()).await.retry_after {
             return Err(Fault::rate_limited(seconds));
         }
-        let message = crate::conversations::say_alone(&self.app, &new, &Some(Ok(claims))).await?;
+        let message = crate::conversations::say_live(&self.app, new, &Some(Ok(claims))).await?;
         let stored = Stored { message_id: message.id, seq: message.seq, created_at: message.created_at };
         Ok(Some(protocol::ack(id, stored)))
     }
 }
 
-/// The writing half: gives up on a peer that does not read.
-struct Out {
-    sink: SplitSink<WebSocketStream, Message>,
+/// The other end; a write to it is given up when it does not read.
+struct Peer {
+    stream: WebSocketStream,
     cut: Cut,
 }
 
-impl Out {
+impl Peer {
     async fn write(&mut self, message: Message) -> Served<()> {
-        in_time(self.sink.send(message), &self.cut).await
+        in_time(self.stream.send(message), &self.cut).await
     }
 }
 
 async fn in_time(write: impl Future<Output = std::io::Result<()>>, cut: &Cut) -> Served<()> {
     tokio::select! {
+        // Most writes end at once, and then neither clock nor cut is asked.
+        biased;
         written = tokio::time::timeout(WRITE, write) => match written {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Close(AWAY, "gone")),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -62,12 +62,11 @@ pub fn ring_sessions(tx: &mut Tx, user: UserId) {
 }
 
 /// One frame on its way to the sockets of a channel.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
     /// Its number in the channel's sequence; absent for what is not stored (typing, presence).
     pub seq: Option<i64>,
     /// Users whose sockets are passed over, because they sent it or hear of it in their feed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub except: Vec<UserId>,
     /// The text frame, encoded once for all receivers.
     pub frame: String,
@@ -96,26 +95,26 @@ fn raw_frame(event: &str, data: impl Serialize) -> String {
     serde_json::to_string(&Frame { event, data }).expect("an event encodes")
 }
 
-/// A delivery as it travels, with the process that sent it.
-#[derive(Serialize, Deserialize)]
-struct Travelling<D> {
-    origin: Uuid,
-    delivery: D,
-}
-
 impl Delivery {
-    /// The signal that carries it on a bus.
+    /// The signal that carries it on a bus: a line that says which process sent it, its number and whom it passes over, and
+    /// then the frame as it is, which nobody has to encode or parse again.
     fn signal(&self, bus: &Bus, channel: Channel) -> Signal {
-        let travelling = Travelling { origin: bus.origin, delivery: self };
-        #[expect(clippy::expect_used, reason = "a delivery is strings and numbers, which always encode")]
-        let payload = serde_json::to_string(&travelling).expect("a delivery encodes");
+        let seq = self.seq.map_or_else(|| "-".to_owned(), |seq| seq.to_string());
+        let except: String = self.except.iter().map(|user| format!(" {user}")).collect();
+        let payload = format!("{} {seq}{except}\n{}", bus.origin(), self.frame);
         Signal { channel: channel.to_string(), payload }
     }
 
-    /// Reads a signal; `None` for one of this process that comes back from Redis.
-    pub fn read(payload: &str, from_redis: bool, bus: &Bus) -> serde_json::Result<Option<Self>> {
-        let travelling: Travelling<Self> = serde_json::from_str(payload)?;
-        Ok(Some(travelling.delivery).filter(|_| !(from_redis && travelling.origin == bus.origin)))
+    /// Reads a signal; nothing when it is none of ours.
+    pub fn read(payload: &str) -> Option<Self> {
+        let (line, frame) = payload.split_once('\n')?;
+        let mut words = line.split(' ').skip(1);
+        let seq = match words.next()? {
+            "-" => None,
+            seq => Some(seq.parse().ok()?),
+        };
+        let except: Option<Vec<_>> = words.map(|user| Uuid::try_parse(user).ok().map(UserId)).collect();
+        Some(Self { seq, except: except?, frame: frame.to_owned() })
     }
 }
 
@@ -330,6 +329,20 @@ pub async fn between(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_delivery_survives_its_signal() {
+        let bus = Bus::new(crate::bus::connect("redis://127.0.0.1:1").unwrap(), "test");
+        let channel = Channel::User(UserId::new());
+        let frame = "{\"event\":\"x\",\"data\":\"é\\n\"}".to_owned();
+        for (seq, except) in [(Some(7), vec![]), (None, vec![UserId::new(), UserId::new()])] {
+            let delivery = Delivery { seq, except, frame: frame.clone() };
+            let Signal { payload, .. } = delivery.signal(&bus, channel);
+            assert_eq!(Delivery::read(&payload).as_ref(), Some(&delivery));
+            assert!(bus.is_own(&payload));
+        }
+        assert_eq!(Delivery::read("critical"), None);
+    }
 
     #[test]
     fn a_channel_survives_its_name() {
