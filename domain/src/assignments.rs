@@ -81,7 +81,8 @@ impl Accepted {
 /// each sees what the one before did.
 ///
 /// The account is locked as well, so that nobody is assigned while being suspended: either the suspension sees the assignment or
-/// the assignment the suspension.
+/// the assignment the suspension. Not for sharing: two rows that the exclusion constraint compares while both are being written
+/// wait for each other, so acceptances by one talent queue here first.
 pub async fn assign(
     conn: &mut PgConnection,
     mut mission: Mission,
@@ -101,7 +102,7 @@ pub async fn assign(
     let assignment = sqlx::query_as!(
         Assignment,
         r#"insert into assignments (id, mission_id, talent_id, period, created_at, override_reason, override_by)
-           select $1, $2, id, tstzrange($4, $5), $6, $7, $8 from users where id = $3 and status = 'VERIFIED' for share
+           select $1, $2, id, tstzrange($4, $5), $6, $7, $8 from users where id = $3 and status = 'VERIFIED' for no key update
            returning id as "id: _", mission_id as "mission_id: _", talent_id as "talent_id: _", status as "status: _", created_at"#,
         AssignmentId::new().0,
         mission.id.0,
