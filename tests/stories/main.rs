@@ -1,6 +1,7 @@
 //! Stories over both processes, against real PostgreSQL and Redis: a database and a Redis prefix each.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a story fails by panicking")]
 
+mod letters;
 mod world;
 
 mod accounts;
@@ -22,6 +23,7 @@ mod notifications;
 mod openapi;
 mod places;
 mod purges;
+mod races;
 mod roles;
 mod telemetry;
 mod waves;
