@@ -26,4 +26,5 @@ mod purges;
 mod races;
 mod roles;
 mod telemetry;
+mod twice;
 mod waves;
