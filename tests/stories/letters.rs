@@ -18,7 +18,7 @@ pub fn letters(world: &World) -> Vec<Letter> {
     world.mails().iter().map(|mail| read(mail)).collect()
 }
 
-fn read(mail: &str) -> Letter {
+pub fn read(mail: &str) -> Letter {
     let (headers, body) = mail.split_once("\r\n\r\n").unwrap();
     let header = |name| header(headers, name).unwrap_or_else(|| panic!("no {name}: {headers}"));
     // The first part of two.

@@ -17,6 +17,7 @@ mod engine;
 mod explanation;
 mod faults;
 mod idempotency;
+mod mails;
 mod matching;
 mod mission_end;
 mod notifications;

@@ -213,7 +213,7 @@ const LONELY_COORDINATE: Error =
 pub const NOT_A_PARTICIPANT: Error =
     Error::Refused { code: "NOT_A_PARTICIPANT", message: "You are not a participant of this mission" };
 
-async fn is_participant(conn: &mut PgConnection, id: MissionId, user: UserId) -> Result<bool> {
+pub async fn is_participant(conn: &mut PgConnection, id: MissionId, user: UserId) -> Result<bool> {
     let participates = sqlx::query_scalar!(r#"select is_mission_participant($1, $2) as "is!""#, id.0, user.0);
     Ok(participates.fetch_one(conn).await?)
 }
