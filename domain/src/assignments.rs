@@ -230,7 +230,7 @@ pub async fn withdraw(
         other => other,
     })?;
     match current.status {
-        AssignmentStatus::Assigned if mission.start_date > now => {}
+        AssignmentStatus::Assigned if mission.is_ahead(now) => {}
         AssignmentStatus::Assigned | AssignmentStatus::InProgress | AssignmentStatus::Completed => {
             let message = "The mission has started; talk to the client";
             return Err(Error::Conflict { code: "MISSION_STARTED", message });
@@ -265,7 +265,7 @@ pub async fn take_out(
 ) -> Result<Option<Released>> {
     let mission = missions::lock(&mut *conn, id).await?;
     let current = get(&mut *conn, id, talent).await?;
-    match current.status == AssignmentStatus::Assigned && mission.start_date > now {
+    match current.status == AssignmentStatus::Assigned && mission.is_ahead(now) {
         true => Ok(Some(release(conn, current, Some(reason), now).await?)),
         false => Ok(None),
     }

@@ -115,6 +115,11 @@ impl Mission {
     pub fn takes_people(&self, now: OffsetDateTime) -> bool {
         self.status == MissionStatus::Open && self.start_date > now
     }
+
+    /// Not past its start, and nobody has begun before it: a place may still be given back.
+    pub fn is_ahead(&self, now: OffsetDateTime) -> bool {
+        matches!(self.status, MissionStatus::Open | MissionStatus::Assigned) && self.start_date > now
+    }
 }
 
 pub const NOT_OPEN: Error =
