@@ -4,6 +4,7 @@
 mod letters;
 mod world;
 
+mod account_cascade;
 mod accounts;
 mod accounts_guessing;
 mod applications;
