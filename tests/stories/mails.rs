@@ -19,7 +19,7 @@ enum Mood {
     Takes,
     /// "Not now", before it has read anything.
     Refuses,
-    /// Keeps the mail, and is gone before it says so.
+    /// Keeps the mail, and is gone before it says so; once.
     TakesAndHangsUp,
 }
 
@@ -69,6 +69,7 @@ impl MailServer {
                 }
                 self.taken.lock().unwrap().push(mail);
                 if mood == Mood::TakesAndHangsUp {
+                    self.set(Mood::Takes);
                     break;
                 }
                 writer.write_all(b"250 taken\r\n").await?;
@@ -118,7 +119,6 @@ async fn a_mail_whose_yes_was_lost_comes_again_as_the_same() {
     let client = world.client("lilas").await;
     world.nurse("nurse", 1.0).await;
     post(&world, &client).await;
-    server.set(Mood::Takes);
     wait_for_the_post(&world).await;
     let [first, second] = &server.letters()[..] else { panic!("two copies: {:?}", server.letters()) };
     assert_eq!(first.id, second.id, "whoever reads mail shows one");
