@@ -13,7 +13,7 @@ mod endings;
 mod slots;
 
 const MISSIONS: &str = "/api/v1/matching/missions";
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 8;
 
 /// A client and nurses who are all invited to one mission after another.
 struct Arena {
