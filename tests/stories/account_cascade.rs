@@ -182,3 +182,21 @@ async fn a_mission_in_progress_goes_on_whoever_is_suspended() {
     }
     world.end().await;
 }
+
+#[tokio::test]
+async fn who_is_suspended_while_posting_has_posted_nothing() {
+    let world = World::new().await;
+    let (admin, client) = (world.admin().await, world.client("lilas").await);
+    // The request is past its door, and waits.
+    let mut holder = world.pool.begin().await.unwrap();
+    sqlx::query("lock table conversations in share mode").execute(&mut *holder).await.unwrap();
+    let suspend = format!("/api/v1/admin/users/{}/suspend", client.id);
+    let posting = tokio::spawn(async move { client.post(MISSIONS, mission()).await });
+    wait_until(&world, WAITING, 1).await;
+    admin.patch(&suspend, json!({ "reason": "Plainte en cours" })).await.expect(200);
+    world.drain().await;
+    holder.rollback().await.unwrap();
+    posting.await.unwrap().expect_error(403, "ACCOUNT_NOT_VERIFIED");
+    assert_eq!(world.count("select count(*) from missions").await, 0);
+    world.end().await;
+}
