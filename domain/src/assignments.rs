@@ -81,7 +81,8 @@ impl Accepted {
 /// each sees what the one before did.
 ///
 /// The account is locked as well, so that nobody is assigned while being suspended: either the suspension sees the assignment or
-/// the assignment the suspension.
+/// the assignment the suspension. Not for sharing: two rows that the exclusion constraint compares while both are being written
+/// wait for each other, so acceptances by one talent queue here first.
 pub async fn assign(
     conn: &mut PgConnection,
     mut mission: Mission,
@@ -101,7 +102,7 @@ pub async fn assign(
     let assignment = sqlx::query_as!(
         Assignment,
         r#"insert into assignments (id, mission_id, talent_id, period, created_at, override_reason, override_by)
-           select $1, $2, id, tstzrange($4, $5), $6, $7, $8 from users where id = $3 and status = 'VERIFIED' for share
+           select $1, $2, id, tstzrange($4, $5), $6, $7, $8 from users where id = $3 and status = 'VERIFIED' for no key update
            returning id as "id: _", mission_id as "mission_id: _", talent_id as "talent_id: _", status as "status: _", created_at"#,
         AssignmentId::new().0,
         mission.id.0,
@@ -229,7 +230,7 @@ pub async fn withdraw(
         other => other,
     })?;
     match current.status {
-        AssignmentStatus::Assigned if mission.start_date > now => {}
+        AssignmentStatus::Assigned if mission.is_ahead(now) => {}
         AssignmentStatus::Assigned | AssignmentStatus::InProgress | AssignmentStatus::Completed => {
             let message = "The mission has started; talk to the client";
             return Err(Error::Conflict { code: "MISSION_STARTED", message });
@@ -264,7 +265,7 @@ pub async fn take_out(
 ) -> Result<Option<Released>> {
     let mission = missions::lock(&mut *conn, id).await?;
     let current = get(&mut *conn, id, talent).await?;
-    match current.status == AssignmentStatus::Assigned && mission.start_date > now {
+    match current.status == AssignmentStatus::Assigned && mission.is_ahead(now) {
         true => Ok(Some(release(conn, current, Some(reason), now).await?)),
         false => Ok(None),
     }

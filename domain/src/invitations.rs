@@ -127,7 +127,12 @@ pub async fn accept(
     now: OffsetDateTime,
 ) -> Result<Accepted> {
     let mission = missions::lock_invited(&mut *conn, id, talent).await?;
-    match get(&mut *conn, id, talent).await?.status {
+    // The invitation is locked as well: whoever declines does not hold the mission.
+    let status = sqlx::query_scalar!(
+        r#"select status as "status: InvitationStatus" from invitations where id = $1 for update"#,
+        id.0
+    );
+    match status.fetch_one(&mut *conn).await? {
         InvitationStatus::Pending => assignments::assign(conn, mission, talent, Way::Invitation, now).await,
         InvitationStatus::Accepted => {
             Ok(Accepted::Already(assignments::get(conn, mission.id, talent).await?))

@@ -56,14 +56,27 @@ mod tests {
 
     #[test]
     fn waves_follow_each_other_at_the_times_of_the_table() {
-        let first = find(UrgencyLevel::Critical, 1).unwrap();
-        assert_eq!((first.people, first.after), (3, Duration::ZERO));
-        let (second, pause) = first.next(UrgencyLevel::Critical).unwrap();
-        assert_eq!((second.people, pause), (10, Duration::minutes(10)));
-        let (third, pause) = second.next(UrgencyLevel::Critical).unwrap();
-        assert_eq!((third.people, pause), (50, Duration::minutes(20)));
-        assert_eq!(third.next(UrgencyLevel::Critical), None);
-        assert_eq!(find(UrgencyLevel::Low, 3), None);
-        assert_eq!(find(UrgencyLevel::Low, 0), None);
+        for (urgency, expected) in [
+            (UrgencyLevel::Critical, &[(3, 0), (10, 10), (50, 30)][..]),
+            (UrgencyLevel::High, &[(3, 0), (10, 30), (50, 120)]),
+            (UrgencyLevel::Medium, &[(3, 0), (10, 180), (50, 480)]),
+            (UrgencyLevel::Low, &[(3, 0), (25, 1440)]),
+        ] {
+            let mut wave = find(urgency, 1);
+            let mut minutes = 0;
+            let mut number = 0;
+            for (people, after) in expected {
+                number += 1;
+                let sent = wave.unwrap();
+                assert_eq!((sent.number, sent.people, minutes), (number, *people, *after));
+                let next = sent.next(urgency);
+                minutes += next.map_or(0, |(_, pause)| pause.whole_minutes());
+                wave = next.map(|(next, _)| next);
+            }
+            assert_eq!(wave, None, "the last one");
+            assert_eq!(find(urgency, 0), None);
+            let now = OffsetDateTime::UNIX_EPOCH;
+            assert_eq!(unfilled_at(urgency, now) - now, Duration::minutes(minutes) + Duration::hours(12));
+        }
     }
 }

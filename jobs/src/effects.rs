@@ -5,7 +5,7 @@ use domain::applications::{ApplicationStatus, Filed};
 use domain::assignments::{Accepted, Assigned, Leftovers, Released, Way};
 use domain::conversations::{self, CLOSES_AFTER, Closing};
 use domain::error::Result;
-use domain::ids::{ConversationId, EmailChangeId, MissionId, SessionId, UserId};
+use domain::ids::{ConversationId, EmailChangeId, JobId, MissionId, SessionId, UserId};
 use domain::invitations::Invitation;
 use domain::live::{self, Event, MissionClosing, MissionInvited, MissionLocked, MissionUpdated, Telling};
 use domain::members::{Invited, REMINDER_AFTER};
@@ -262,9 +262,10 @@ pub async fn cascaded(tx: &mut Tx, cascade: &Cascade, now: OffsetDateTime) -> Re
     told(tx, mission, message, others, quiet, now).await
 }
 
-/// Slots of an open mission are still free when they should not be: its client learns of it.
-pub async fn unfilled(tx: &mut Tx, mission: &Mission, kind: NotificationType) -> Result<()> {
-    ledger::enqueue(tx, notices(mission, kind, [mission.client_id])).await
+/// Slots of an open mission are still free when they should not be: its client learns of it, once for each alert.
+pub async fn unfilled(tx: &mut Tx, mission: &Mission, kind: NotificationType, alert: JobId) -> Result<()> {
+    let notice = notices(mission, kind, [mission.client_id]);
+    ledger::enqueue(tx, notice.map(|notice| notice.once(format!("notify:{alert}")))).await
 }
 
 /// The start of an open mission came.
@@ -412,9 +413,10 @@ pub async fn password_forgotten(tx: &mut Tx, email: String) -> Result<()> {
     ledger::enqueue(tx, [NewJob::of(&RequestPasswordReset { email })]).await
 }
 
-/// There is an account to send the link to.
-pub async fn password_reset_granted(tx: &mut Tx, user: UserId) -> Result<()> {
-    ledger::enqueue(tx, [mail(user, Mail::PasswordReset).high()]).await
+/// There is an account to send the link to, once for each request.
+pub async fn password_reset_granted(tx: &mut Tx, user: UserId, request: JobId) -> Result<()> {
+    let link = mail(user, Mail::PasswordReset).high();
+    ledger::enqueue(tx, [link.once(format!("password-reset:{request}"))]).await
 }
 
 /// The password is another one now: its owner hears of it.

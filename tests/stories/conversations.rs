@@ -125,6 +125,55 @@ async fn a_chat_closes_at_its_time_without_waiting_for_a_job() {
 }
 
 #[tokio::test]
+async fn a_chat_is_open_until_exactly_24_hours_after_the_report() {
+    let world = World::new().await;
+    let (client, _, mission) = assigned(&world).await;
+    let lock_at = domain::clock::to_micros(world.clock.now()) + time::Duration::hours(24);
+    sqlx::query("update conversations set lock_at = $1").bind(lock_at).execute(&world.pool).await.unwrap();
+    let session: uuid::Uuid = sqlx::query_scalar("select id from sessions where user_id = $1::uuid")
+        .bind(&client.id)
+        .fetch_one(&world.pool)
+        .await
+        .unwrap();
+    let mut conn = world.pool.acquire().await.unwrap();
+    let mut may_write = async |at: time::OffsetDateTime| {
+        let new = domain::messages::NewMessage {
+            room: domain::conversations::Address::Mission(mission.parse::<uuid::Uuid>().unwrap().into()),
+            sender: client.id.parse::<uuid::Uuid>().unwrap().into(),
+            session: session.into(),
+            content: "À temps ?".into(),
+            attachments: vec![],
+            client_message_id: None,
+        };
+        let sent = domain::messages::send(&mut conn, &new, at).await.unwrap();
+        matches!(sent, domain::messages::Sent::Stored(_))
+    };
+    assert!(may_write(lock_at - time::Duration::MICROSECOND).await);
+    assert!(!may_write(lock_at).await);
+    world.drain().await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn ten_messages_in_ten_seconds_and_no_more() {
+    let mut world = World::with_api_settings(&["--rate-limit", "short=1000/1s"]).await;
+    world.start_worker();
+    let replica = world.start_api(&["--rate-limit", "short=1000/1s"]).await;
+    let (client, _, mission) = assigned(&world).await;
+    // The budget is the user's, over all connections and replicas.
+    let mut sockets = [client.socket().await, client.at(&replica).socket().await];
+    for n in 0..10 {
+        sockets[n % 2].say(&mission, &format!("message {n}")).await;
+    }
+    sockets[0].emit("chat:send", json!({ "missionId": mission, "content": "Encore" })).await;
+    let error = sockets[0].next("error").await;
+    assert_eq!(error["code"], "RATE_LIMITED");
+    assert!((1..=10_000).contains(&error["retryAfterMs"].as_i64().unwrap()), "{error}");
+    assert_eq!(world.count("select count(*) from messages where kind = 'TEXT'").await, 10);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn head_does_not_upgrade() {
     let world = World::without_worker().await;
     let request = world.anonymous().request(Method::HEAD, "/api/v1/ws");

@@ -11,7 +11,7 @@ use crate::world::{World, mission};
 const MISSIONS: &str = "/api/v1/matching/missions";
 
 /// The worker's own binary, as an operator would start it.
-fn worker(world: &World, redis_url: &str) -> Child {
+pub fn worker(world: &World, redis_url: &str) -> Child {
     let target = std::env::current_exe().unwrap();
     let binary = target.ancestors().nth(2).unwrap().join("sociopulse-worker");
     assert!(
@@ -151,7 +151,7 @@ async fn redis_killed_and_restarted_under_load() {
     world.stop().await;
 }
 
-async fn wait_until(world: &World, count: &'static str, at_least: i64) {
+pub async fn wait_until(world: &World, count: &'static str, at_least: i64) {
     let reached = async {
         while world.count(count).await < at_least {
             tokio::time::sleep(Duration::from_millis(10)).await;

@@ -1,8 +1,8 @@
 //! Stories over both processes, against real PostgreSQL and Redis: a database and a Redis prefix each.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a story fails by panicking")]
 
-mod world;
-
+mod account_cascade;
+mod account_states;
 mod accounts;
 mod accounts_guessing;
 mod applications;
@@ -17,16 +17,23 @@ mod explanation;
 mod faults;
 mod frames;
 mod idempotency;
+mod letters;
 mod locking;
+mod mails;
 mod matching;
 mod message_reports;
 mod mission_end;
+mod mission_fields;
 mod notifications;
 mod openapi;
 mod places;
 mod presence;
 mod purges;
+mod races;
+mod ranking;
 mod roles;
 mod telemetry;
+mod twice;
 mod unread;
 mod waves;
+mod world;

@@ -4,6 +4,7 @@ use domain::live::Telling;
 use domain::notifications::{self, NewNotification, NotificationType};
 use domain::{Bus, Db};
 
+use crate::letters::letters;
 use crate::world::{World, mission};
 
 const PATH: &str = "/api/v1/notifications";
@@ -97,4 +98,31 @@ async fn the_count_holds_while_some_write_and_some_read() {
     nurse.act(&path).await.expect(200);
     assert_counted(&world).await;
     world.stop().await;
+}
+
+#[tokio::test]
+async fn everybody_reads_in_the_own_language() {
+    let world = World::new().await;
+    let client = world.client("lilas").await;
+    let (french, english) = (world.nurse("zoe", 1.0).await, world.nurse("ann", 2.0).await);
+    english.patch("/api/v1/me", serde_json::json!({ "locale": "en" })).await.expect(200);
+    client.post("/api/v1/matching/missions", mission()).await.expect(201);
+    world.drain().await;
+    for (nurse, title, subject) in [
+        (
+            &french,
+            "Une mission pour vous",
+            "Renfort – Infirmier diplômé d’État à Paris : une mission pour vous",
+        ),
+        (&english, "A mission for you", "Renfort – Infirmier diplômé d’État in Paris: a mission for you"),
+    ] {
+        let page = nurse.get(PATH).await.expect(200);
+        assert_eq!(page["items"][0]["title"], title);
+        let me = nurse.get("/api/v1/auth/me").await.expect(200);
+        let letters = letters(&world);
+        let mut theirs = letters.iter().filter(|letter| letter.to == me["email"]);
+        assert_eq!(theirs.next().map(|letter| &*letter.subject), Some(subject));
+        assert!(theirs.next().is_none());
+    }
+    world.end().await;
 }

@@ -19,7 +19,7 @@ const STREET: &str = "12 rue de la Paix";
 
 /// What the service says next.
 #[derive(Clone)]
-enum Reply {
+pub enum Reply {
     /// Where, and how sure it is.
     Found(f64, f64, f64),
     Nothing,
@@ -32,8 +32,8 @@ enum Reply {
 
 /// An address service of one's own. It gives its replies in their order, and the last one again and again.
 #[derive(Clone)]
-struct Service {
-    url: String,
+pub struct Service {
+    pub url: String,
     replies: Arc<Mutex<Vec<Reply>>>,
     /// Every question, as its parameters.
     asked: Arc<Mutex<Vec<HashMap<String, String>>>>,
@@ -80,7 +80,7 @@ async fn search(uri: &Uri, service: poem::web::Data<&Service>) -> Response {
 }
 
 impl Service {
-    async fn start(replies: &[Reply]) -> Self {
+    pub async fn start(replies: &[Reply]) -> Self {
         let acceptor = TcpListener::bind(("127.0.0.1", 0)).into_acceptor().await.unwrap();
         let port = acceptor.local_addr()[0].as_socket_addr().unwrap().port();
         let service = Self {
@@ -108,7 +108,7 @@ impl Service {
     }
 }
 
-fn placeless() -> Value {
+pub fn placeless() -> Value {
     let mut body = mission();
     body.as_object_mut().unwrap().retain(|field, _| !field.ends_with("tude"));
     body["address"] = json!(STREET);

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 pub const PASSWORD: &str = "correct horse battery";
 /// Of [`PASSWORD`] with weak parameters: seeding must be quick, and a login renews it.
-const HASH: &str = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0$";
+const HASH: &str = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0$nZlaovdHRBQmBmcadHdfKPLBr1U+btq0UJR0buCeEKM";
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 static TEMPLATE: OnceCell<()> = OnceCell::const_new();

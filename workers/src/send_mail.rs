@@ -5,6 +5,7 @@ use domain::{conversations, invitations, missions, paris, profiles, unread_diges
 use jobs::{Mail, SendMail};
 use minijinja::{Value, context};
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 
 use crate::App;
 use crate::account_mail::{self, Content};
@@ -64,10 +65,7 @@ async fn facts(
         Mail::MissionInvitation { invitation_id } => {
             let invitation = invitations::get(conn, invitation_id, job.to).await?;
             let mission = missions::get(conn, invitation.mission_id).await?;
-            let over = invitation.status != InvitationStatus::Pending
-                || mission.status != MissionStatus::Open
-                || mission.start_date <= app.clock.now();
-            if over {
+            if invitation.status != InvitationStatus::Pending || !mission.takes_people(app.clock.now()) {
                 return Ok(None);
             }
             ("mission-invitation", mission.id, format!("{frontend}/invitations/{invitation_id}"))
@@ -90,8 +88,30 @@ async fn facts(
         // Of the account: `account_mail` says what is in it.
         _ => return Ok(None),
     };
-    let mission = missions::get(conn, mission_id).await?;
-    Ok(Some((template, link, about(&mission, locale))))
+    let mission = missions::get(&mut *conn, mission_id).await?;
+    match is_news(conn, job, &mission, app.clock.now()).await? {
+        true => Ok(Some((template, link, about(&mission, locale)))),
+        false => Ok(None),
+    }
+}
+
+/// Whether what a mail says of a mission is still so: whatever undid it has a mail of its own.
+async fn is_news(
+    conn: &mut PgConnection,
+    job: &SendMail,
+    mission: &Mission,
+    now: OffsetDateTime,
+) -> domain::Result<bool> {
+    let cancelled = mission.status == MissionStatus::Cancelled;
+    Ok(match job.mail {
+        Mail::AssignmentConfirmed { .. } => missions::is_participant(conn, mission.id, job.to).await?,
+        Mail::MissionAssigned { .. } => mission.filled > 0 && !cancelled,
+        Mail::AssignmentWithdrawn { .. } => !cancelled,
+        Mail::ApplicationReceived { .. } | Mail::MissionChanged { .. } | Mail::MissionUnfilled { .. } => {
+            mission.takes_people(now)
+        }
+        _ => true,
+    })
 }
 
 /// Nothing of what was written: it may be about somebody's health.

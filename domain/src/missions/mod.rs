@@ -116,6 +116,11 @@ impl Mission {
     pub fn takes_people(&self, now: OffsetDateTime) -> bool {
         self.status == MissionStatus::Open && self.start_date > now
     }
+
+    /// Not past its start, and nobody has begun before it: a place may still be given back.
+    pub fn is_ahead(&self, now: OffsetDateTime) -> bool {
+        matches!(self.status, MissionStatus::Open | MissionStatus::Assigned) && self.start_date > now
+    }
 }
 
 pub const NOT_OPEN: Error =
@@ -214,7 +219,7 @@ const LONELY_COORDINATE: Error =
 pub const NOT_A_PARTICIPANT: Error =
     Error::Refused { code: "NOT_A_PARTICIPANT", message: "You are not a participant of this mission" };
 
-async fn is_participant(conn: &mut PgConnection, id: MissionId, user: UserId) -> Result<bool> {
+pub async fn is_participant(conn: &mut PgConnection, id: MissionId, user: UserId) -> Result<bool> {
     let participates = sqlx::query_scalar!(r#"select is_mission_participant($1, $2) as "is!""#, id.0, user.0);
     Ok(participates.fetch_one(conn).await?)
 }

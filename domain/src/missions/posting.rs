@@ -7,6 +7,7 @@ use super::{MatchingState, Mission, UrgencyLevel};
 use crate::error::{Error, OnConstraint, Result};
 use crate::geo::{self, Point};
 use crate::ids::{ConversationId, EstablishmentId, MissionId, UserId};
+use crate::users::{self, Status};
 use crate::{clock, professions, specialties};
 
 pub const LONGEST: Duration = Duration::hours(12);
@@ -45,6 +46,8 @@ pub struct Posted {
 
 /// Posts a mission with its conversation, for the establishment that was named or else the poster's own, in one statement: who
 /// does not manage the named one posts nothing.
+///
+/// The poster's account is locked: either its suspension sees the mission or the mission the suspension.
 pub async fn post(conn: &mut PgConnection, new: NewMission, now: OffsetDateTime) -> Result<Posted> {
     let start_date = clock::to_micros(new.start_date);
     check_start(start_date, now)?;
@@ -68,7 +71,9 @@ pub async fn post(conn: &mut PgConnection, new: NewMission, now: OffsetDateTime)
                                    created_at)
              select $1, $2, (select id from site), $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
                     $21, $22, $23
-              where $3::uuid is null or exists (select from site)
+               from users
+              where users.id = $2 and users.status = 'VERIFIED' and ($3::uuid is null or exists (select from site))
+                for share
              returning *
          ), room as (
              insert into conversations (id, kind, mission_id, created_at) select $24, 'MISSION', id, created_at from posted
@@ -101,15 +106,21 @@ pub async fn post(conn: &mut PgConnection, new: NewMission, now: OffsetDateTime)
         ConversationId::new().0,
         new.job_id,
     )
-    .fetch_optional(conn)
+    .fetch_optional(&mut *conn)
     .await
     .on_constraint("mission_coordinates_come_in_pairs", || super::LONELY_COORDINATE)?;
-    let mission = mission.ok_or(Error::Refused {
-        code: "NOT_A_MANAGER",
-        message: "Only an owner or manager posts for an establishment",
-    })?;
-    Ok(Posted { mission })
+    match mission {
+        Some(mission) => Ok(Posted { mission }),
+        None if users::get(conn, new.client_id).await?.status == Status::Verified => Err(NOT_A_MANAGER),
+        None => Err(NOT_VERIFIED),
+    }
 }
+
+const NOT_A_MANAGER: Error =
+    Error::Refused { code: "NOT_A_MANAGER", message: "Only an owner or manager posts for an establishment" };
+
+const NOT_VERIFIED: Error =
+    Error::Refused { code: "ACCOUNT_NOT_VERIFIED", message: "Only a verified account posts missions" };
 
 /// Posts the same mission at other dates, for the same establishment; without an end it lasts as long as the original.
 pub async fn duplicate(

@@ -39,7 +39,7 @@ impl NewJob {
     }
 
     /// Once under this key, whatever the payload says; see [`Job::unique_key`].
-    pub(super) fn once(self, key: String) -> Self {
+    pub(crate) fn once(self, key: String) -> Self {
         Self { unique_key: Some(key), ..self }
     }
 

@@ -1,0 +1,159 @@
+//! Every job is delivered twice, and the second time nothing happens: no row, no mail, no further job.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{Bus, Db};
+use jobs::ledger::{self, DOORBELL, NewJob};
+use jobs::purge::{Purge, Stale};
+use serde_json::json;
+use time::Duration;
+use uuid::Uuid;
+
+use crate::accounts::register;
+use crate::letters::letters;
+use crate::places::{Reply, Service, placeless};
+use crate::world::{World, mission};
+
+const MISSIONS: &str = "/api/v1/matching/missions";
+
+/// What there is: a digest of each table, how many jobs of each kind, and every mail by its id.
+async fn everything(world: &World) -> BTreeMap<String, String> {
+    let tables: Vec<String> = sqlx::query_scalar(
+        "select tablename::text from pg_tables
+          where schemaname = 'public' and tablename not in ('jobs', 'workers', '_sqlx_migrations')",
+    )
+    .fetch_all(&world.pool)
+    .await
+    .unwrap();
+    let mut digests = BTreeMap::new();
+    for table in tables {
+        let digest =
+            format!("select md5(coalesce(string_agg(t::text, ' ' order by t::text), '')) from {table} t");
+        let digest = sqlx::query_scalar(sqlx::AssertSqlSafe(digest)).fetch_one(&world.pool).await.unwrap();
+        digests.insert(table, digest);
+    }
+    let jobs: Vec<(String, i64)> =
+        sqlx::query_as("select kind, count(*) from jobs group by kind").fetch_all(&world.pool).await.unwrap();
+    digests.extend(jobs.into_iter().map(|(kind, count)| (format!("jobs: {kind}"), count.to_string())));
+    digests.extend(letters(world).into_iter().map(|letter| (letter.id, letter.to + " " + &letter.subject)));
+    digests
+}
+
+/// The jobs that were delivered twice, by kind.
+#[derive(Default)]
+struct Delivered(BTreeMap<String, BTreeSet<Uuid>>);
+
+impl Delivered {
+    /// Lets everything that is due end, then delivers each job of it once more, alone.
+    async fn again(&mut self, world: &World) {
+        world.drain().await;
+        let db = db(world);
+        let ended: Vec<(Uuid, String, String)> =
+            sqlx::query_as("select id, kind, queue from jobs where state = 'done' order by id")
+                .fetch_all(&world.pool)
+                .await
+                .unwrap();
+        for (id, kind, queue) in ended {
+            if !self.0.entry(kind.clone()).or_default().insert(id) {
+                continue;
+            }
+            let before = everything(world).await;
+            let mut tx = db.begin().await.unwrap();
+            sqlx::query("update jobs set state = 'waiting', attempt = 0 where id = $1")
+                .bind(id)
+                .execute(&mut *tx)
+                .await
+                .unwrap();
+            tx.announce(DOORBELL.into(), queue);
+            tx.commit().await.unwrap();
+            world.drain().await;
+            let after = everything(world).await;
+            let mut keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+            keys.retain(|key| before.get(*key) != after.get(*key));
+            if kind == "send-mail" {
+                // A second copy carries a link of its own; nobody has kept the first in plain.
+                keys.retain(|key| *key != "auth_tokens");
+            }
+            assert!(keys.is_empty(), "{kind} has done more the second time: {keys:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_kind_of_job_is_harmless_the_second_time() {
+    let service = Service::start(&[Reply::Found(48.85, 2.35, 0.97)]).await;
+    let mut world = World::without_worker().await;
+    let settings =
+        ["--worker-cron", "false", "--geocoder-url", &service.url, "--alert-email", "ops@example.org"];
+    world.start_worker_with(&settings);
+    let mut twice = Delivered::default();
+
+    let admin = world.admin().await;
+    let client = world.client("lilas").await;
+    let mut nurses = Vec::new();
+    for n in 0..5_u8 {
+        nurses.push(world.nurse(&format!("nurse-{n}"), 2.0 + f64::from(n)).await);
+    }
+    register(&world, "lea@example.org", "TALENT").await;
+    let forgotten = json!({ "email": "lea@example.org" });
+    world.anonymous().post("/api/v1/auth/forgot-password", forgotten).await.expect(202);
+    let site = json!({ "address": "1 rue de Rivoli", "city": "Paris", "postalCode": "75004" });
+    let site = client.patch("/api/v1/me/establishment", site).await.expect(200);
+    let members = format!("/api/v1/establishments/{}/members", site["id"].as_str().unwrap());
+    client.post(&members, json!({ "email": "new@example.org", "role": "VIEWER" })).await.expect(201);
+    twice.again(&world).await;
+
+    let mut urgent = placeless();
+    urgent["urgencyLevel"] = json!("CRITICAL");
+    let urgent = client.post(MISSIONS, urgent).await.expect(201);
+    let urgent = format!("{MISSIONS}/{}", urgent["id"].as_str().unwrap());
+    let called_off = client.post(MISSIONS, mission()).await.expect(201);
+    let called_off = format!("{MISSIONS}/{}/cancel", called_off["id"].as_str().unwrap());
+    twice.again(&world).await;
+    client.post(&called_off, json!({ "reason": "Erreur" })).await.expect(200);
+    // Better than who was invited: the mission is matched again.
+    world.nurse("nearest", 1.0).await;
+    twice.again(&world).await;
+    world.clock.advance(Duration::seconds(61));
+    twice.again(&world).await;
+    world.clock.advance(Duration::minutes(10));
+    twice.again(&world).await;
+    assert_eq!(world.count("select count(*) from invitations where wave = 2").await, 2);
+
+    let winner = nurses[0].clone();
+    let invitations = winner.get("/api/v1/me/invitations").await.expect(200);
+    let mut invitations = invitations["items"].as_array().unwrap().iter();
+    let invitation = invitations.find(|item| item["status"] == "PENDING").unwrap();
+    let accept = format!("/api/v1/invitations/{}/accept", invitation["id"].as_str().unwrap());
+    winner.act(&accept).await.expect(200);
+    twice.again(&world).await;
+    let suspend = format!("/api/v1/admin/users/{}/suspend", winner.id);
+    admin.patch(&suspend, json!({ "reason": "Plainte en cours" })).await.expect(200);
+    twice.again(&world).await;
+    assert_eq!(client.get(&urgent).await.expect(200)["status"], "OPEN", "looked for again");
+
+    world.clock.advance(Duration::hours(13));
+    twice.again(&world).await;
+    assert_eq!(world.count("select count(*) from notifications where type = 'MISSION_UNFILLED'").await, 1);
+    world.clock.advance(Duration::hours(11));
+    twice.again(&world).await;
+    assert_eq!(world.count("select count(*) from notifications where type = 'MISSION_EXPIRED'").await, 1);
+    let mut tx = db(&world).begin().await.unwrap();
+    ledger::enqueue(&mut tx, [NewJob::of(&Purge { stale: Stale::Feeds })]).await.unwrap();
+    tx.commit().await.unwrap();
+    twice.again(&world).await;
+    world.clock.advance(Duration::days(14));
+    twice.again(&world).await;
+    let expired = "select count(*) from establishment_invitations where status = 'EXPIRED'";
+    assert_eq!(world.count(expired).await, 1);
+
+    let missing: Vec<_> =
+        jobs::KINDS.iter().map(|policy| policy.kind).filter(|kind| !twice.0.contains_key(*kind)).collect();
+    assert!(missing.is_empty(), "not played here: {missing:?}");
+    world.end().await;
+}
+
+fn db(world: &World) -> Db {
+    let redis = domain::bus::connect(&world.redis_url).unwrap();
+    Db::connect(&world.database_url, 1, Bus::new(redis, &world.prefix)).unwrap()
+}
