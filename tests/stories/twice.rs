@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::ids::MissionId;
 use domain::{Bus, Db};
 use jobs::ledger::{self, DOORBELL, NewJob};
 use jobs::purge::{Purge, Stale};
+use jobs::{DigestUnread, effects};
 use serde_json::json;
 use time::Duration;
 use uuid::Uuid;
@@ -125,7 +127,20 @@ async fn every_kind_of_job_is_harmless_the_second_time() {
     let mut invitations = invitations["items"].as_array().unwrap().iter();
     let invitation = invitations.find(|item| item["status"] == "PENDING").unwrap();
     let accept = format!("/api/v1/invitations/{}/accept", invitation["id"].as_str().unwrap());
-    winner.act(&accept).await.expect(200);
+    let assignment = winner.act(&accept).await.expect(200);
+    twice.again(&world).await;
+    let mission_id: Uuid = assignment["missionId"].as_str().unwrap().parse().unwrap();
+    let mission = client.get(&format!("{MISSIONS}/{mission_id}")).await.expect(200);
+    let chat = format!("/api/v1/conversations/{}", mission["conversationId"].as_str().unwrap());
+    let said = winner.post(&format!("{chat}/messages"), json!({ "content": "Mme Petit va mieux." })).await.expect(201);
+    let report = json!({ "messageId": said["id"], "reason": "Elle nomme une résidente." });
+    client.post(&format!("{chat}/report"), report).await.expect(201);
+    let mut tx = db(&world).begin().await.unwrap();
+    effects::reported(&mut tx, MissionId(mission_id), world.clock.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    twice.again(&world).await;
+    world.clock.advance(Duration::minutes(16));
+    enqueue(&world, NewJob::of(&DigestUnread {})).await;
     twice.again(&world).await;
     let suspend = format!("/api/v1/admin/users/{}/suspend", winner.id);
     admin.patch(&suspend, json!({ "reason": "Plainte en cours" })).await.expect(200);
@@ -138,9 +153,7 @@ async fn every_kind_of_job_is_harmless_the_second_time() {
     world.clock.advance(Duration::hours(11));
     twice.again(&world).await;
     assert_eq!(world.count("select count(*) from notifications where type = 'MISSION_EXPIRED'").await, 1);
-    let mut tx = db(&world).begin().await.unwrap();
-    ledger::enqueue(&mut tx, [NewJob::of(&Purge { stale: Stale::Feeds })]).await.unwrap();
-    tx.commit().await.unwrap();
+    enqueue(&world, NewJob::of(&Purge { stale: Stale::Feeds })).await;
     twice.again(&world).await;
     world.clock.advance(Duration::days(14));
     twice.again(&world).await;
@@ -151,6 +164,12 @@ async fn every_kind_of_job_is_harmless_the_second_time() {
         jobs::KINDS.iter().map(|policy| policy.kind).filter(|kind| !twice.0.contains_key(*kind)).collect();
     assert!(missing.is_empty(), "not played here: {missing:?}");
     world.end().await;
+}
+
+async fn enqueue(world: &World, job: NewJob) {
+    let mut tx = db(world).begin().await.unwrap();
+    ledger::enqueue(&mut tx, [job]).await.unwrap();
+    tx.commit().await.unwrap();
 }
 
 fn db(world: &World) -> Db {
