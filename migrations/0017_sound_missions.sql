@@ -39,3 +39,7 @@ alter table missions
     drop constraint mission_open_while_slots_are_free,
     drop constraint missions_cancellation_cents_check,
     add constraint mission_is_sound check (mission_is_sound(missions));
+
+-- A foreign key locks the row that it names. All who post for a profession at once named the same one, and wrote its list of
+-- lockers (a multixact) each time. The reference comes with migrations and only grows, and its ids come from itself.
+alter table missions drop constraint missions_profession_id_fkey;
