@@ -209,7 +209,7 @@ async fn say(app: &App, new: &NewMessage, bearer: &Bearer) -> ApiResult<ChatMess
     unsent(app, sent, new, bearer).await
 }
 
-/// As [`say`], over the socket: in whatever company comes at the same time.
+/// As [`say`], over the socket: stored together with what comes at the same moment.
 pub(crate) async fn say_live(app: &App, new: NewMessage, bearer: &Bearer) -> ApiResult<ChatMessage> {
     let sent = app.postbox.send(new.clone()).await?;
     unsent(app, sent, &new, bearer).await

@@ -52,7 +52,7 @@ impl Bus {
         name.strip_prefix(&*self.prefix)?.strip_prefix(':')
     }
 
-    /// Begins the payloads of which this process must know that they are its own.
+    /// Of this process: what begins with it is its own.
     pub(crate) fn origin(&self) -> &str {
         &self.origin
     }

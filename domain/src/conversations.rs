@@ -15,7 +15,7 @@ use crate::ids::{ConversationId, MessageId, MissionId, UserId};
 use crate::messages::MessageKind;
 use crate::page::{Cursor, Page};
 use crate::sessions::Viewer;
-use crate::users::Status;
+use crate::users::{SUSPENDED, Status};
 
 /// Told to whoever enters a room: health data of those cared for has no place here.
 pub const NOTICE: &str = "Ne nommez jamais un patient ou un résident dans cette conversation, et n’y partagez aucune donnée de santé.";
@@ -144,8 +144,6 @@ async fn find(conn: &mut PgConnection, room: Address, person: UserId) -> Result<
 
 pub(crate) const NOT_A_MEMBER: Error =
     Error::Refused { code: "NOT_A_MEMBER", message: "You are not a participant of this conversation" };
-
-const SUSPENDED: Error = Error::Refused { code: "ACCOUNT_SUSPENDED", message: "This account is suspended" };
 
 /// Of these pairs, those whose person may not hear the conversation any more.
 pub async fn list_former(

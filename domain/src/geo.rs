@@ -1,5 +1,5 @@
 //! Distances on a sphere of radius 6,371 km; the SQL twin is `haversine_km`. Where many are compared, the square of the chord
-//! stands for the distance, with which it grows.
+//! is compared instead: it grows with the distance and needs no sine.
 
 pub const EARTH_RADIUS_KM: f64 = 6371.0;
 

@@ -314,7 +314,7 @@ pub async fn accept(
         });
     }
     if matches!(account.status, Status::Suspended | Status::Banned) {
-        return Err(Error::Refused { code: "ACCOUNT_SUSPENDED", message: "This account is suspended" });
+        return Err(users::SUSPENDED);
     }
     let invitation = sqlx::query!(
         r#"update establishment_invitations set status = 'ACCEPTED', answered_at = $3

@@ -147,17 +147,17 @@ pub async fn send(conn: &mut PgConnection, new: &NewMessage, now: OffsetDateTime
     Ok(Sent::Stored(new.stored(id, place.id, place.mission_id, place.head, now)))
 }
 
-/// Stores what it can of several messages, in one statement: under load the statements and their commits cost more than what is
-/// in them. Returns one answer for each; without one it is to be sent alone, which says why. So it is for who may not send, for a
-/// conversation whose row somebody holds at the moment, and for all of them when one was sent before.
+/// Stores several messages in one statement, under the conditions of [`send`]: under load statements and commits cost more than
+/// what is in them. Returns each stored message, or nothing for one that is to go through [`send`], which says why: its sender may
+/// not, somebody holds the row of its conversation, or it is a resend.
 pub async fn send_together(
     conn: &mut PgConnection,
-    new: &[NewMessage],
+    new: &[&NewMessage],
     now: OffsetDateTime,
 ) -> Result<Vec<Option<ChatMessage>>> {
     let ids: Vec<_> = new.iter().map(|_| MessageId::new()).collect();
     let (conversations, missions): (Vec<_>, Vec<_>) = new.iter().map(|new| new.room.ids()).unzip();
-    let column = |text: fn(&NewMessage) -> String| new.iter().map(text).collect::<Vec<_>>();
+    let column = |text: fn(&NewMessage) -> String| new.iter().map(|new| text(new)).collect::<Vec<_>>();
     let rows = sqlx::query!(
         r#"with new as materialized (
                select n.*, c.id as room
@@ -166,9 +166,13 @@ pub async fn send_together(
                 cross join lateral (select coalesce(n.conversation, (select id from conversations where mission_id = n.mission)) as id) as c
                 where exists (select from sessions s where s.id = n.session and s.user_id = n.sender and s.revoked_at is null
                                                        and s.expires_at > $9)
+                  -- A resend would undo the others.
+                  and (n.client_message_id is null
+                       or not exists (select from messages m where m.conversation_id = c.id and m.sender_id = n.sender
+                                                               and m.client_message_id = n.client_message_id))
            ), free as materialized (
                select id, mission_id, client_id, talent_id from conversations where id in (select room from new)
-                order by id for update skip locked
+                order by id for no key update skip locked -- in nobody's way who only refers to them
            ), allowed as materialized (
                select new.*, row_number() over (partition by room order by place) as nth, count(*) over (partition by room) as among
                  from new join free on free.id = room
@@ -180,7 +184,8 @@ pub async fn send_together(
                returning c.id, mission_id, head - among as base
            ), stored as (
                insert into messages (conversation_id, seq, id, sender_id, kind, content, attachments, client_message_id, created_at)
-               select room, base + nth, allowed.id, sender, 'TEXT', content, string_to_array(attachments, ','), client_message_id, $9
+               select room, base + nth, allowed.id, sender, 'TEXT', content, string_to_array(attachments, ','), -- ids hold none
+                      client_message_id, $9
                  from allowed join placed on placed.id = room
            ), marked as (
                insert into read_marks (user_id, conversation_id, seq)
@@ -267,7 +272,7 @@ pub async fn post_system(tx: &mut Tx, contents: &[(MissionId, String)], now: Off
     let stored = sqlx::query_as!(
         ChatMessage,
         r#"with locked as (
-               select id from conversations where mission_id = any ($1) order by id for update
+               select id from conversations where mission_id = any ($1) order by id for no key update
            ), place as (
                update conversations set head = head + 1, active_at = $4 where id in (select id from locked)
                returning id, mission_id, head

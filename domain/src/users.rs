@@ -294,6 +294,9 @@ pub async fn replace_password_hash(
     Ok(replaced.execute(conn).await?.rows_affected() > 0)
 }
 
+pub(crate) const SUSPENDED: Error =
+    Error::Refused { code: "ACCOUNT_SUSPENDED", message: "This account is suspended" };
+
 /// PENDING or SUSPENDED becomes VERIFIED; VERIFIED stays so.
 pub async fn validate(conn: &mut PgConnection, id: UserId) -> Result<User> {
     let changed = sqlx::query!(

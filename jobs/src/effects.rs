@@ -92,14 +92,14 @@ fn timers(mission: &Mission, now: OffsetDateTime) -> impl Iterator<Item = NewJob
 
 /// A wave of a mission: who was invited, and the request or job that it goes back to.
 #[derive(Debug)]
-pub struct Sent<'m> {
+pub struct SentWave<'m> {
     pub mission: &'m Mission,
     pub wave: Option<Wave>,
     pub invitations: Vec<Invitation>,
     pub cause: trace::Context,
 }
 
-impl Sent<'_> {
+impl SentWave<'_> {
     fn jobs(&self, now: OffsetDateTime) -> impl Iterator<Item = NewJob> {
         let next = self.wave.and_then(|wave| wave.next(self.mission.urgency_level)).map(|(next, pause)| {
             let Mission { id: mission_id, round, .. } = *self.mission;
@@ -114,7 +114,7 @@ impl Sent<'_> {
 
 /// Waves were sent: each talent gets a mail and an in-app notification; the waves behind these are scheduled. Returns what to
 /// tell the talents live: the caller has more to tell, and feeds are told last and once.
-pub async fn invited(tx: &mut Tx, sent: &[Sent<'_>], now: OffsetDateTime) -> Result<Vec<Telling>> {
+pub async fn invited(tx: &mut Tx, sent: &[SentWave<'_>], now: OffsetDateTime) -> Result<Vec<Telling>> {
     ledger::enqueue(tx, sent.iter().flat_map(|sent| sent.jobs(now)).collect::<Vec<_>>()).await?;
     let invitations: Vec<_> = sent.iter().flat_map(|sent| &sent.invitations).collect();
     let notices: Vec<_> = invitations
@@ -285,7 +285,7 @@ pub async fn expired(tx: &mut Tx, expiry: &Expiry, now: OffsetDateTime) -> Resul
 }
 
 /// The report of a mission was handed in: its chat closes exactly a day later, and its members know when.
-pub async fn reported(tx: &mut Tx, mission: MissionId, now: OffsetDateTime) -> Result<()> {
+pub async fn mission_reported(tx: &mut Tx, mission: MissionId, now: OffsetDateTime) -> Result<()> {
     let Some(closing) = conversations::close_at(tx, mission, now + CLOSES_AFTER).await? else {
         return Ok(());
     };

@@ -19,7 +19,7 @@ pub struct MatchMission {
 impl Job for MatchMission {
     /// A client is looking at the screen: first in the first queue, and quick to try again.
     const POLICY: Policy =
-        Policy::new("match-mission", queues::CRITICAL).high().timeout(Duration::from_secs(20)).together(16);
+        Policy::new("match-mission", queues::CRITICAL).high().timeout(Duration::from_secs(20));
 
     fn debounce_key(&self) -> Option<String> {
         self.again.then(|| format!("match-mission:{}", self.mission_id))

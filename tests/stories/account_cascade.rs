@@ -196,7 +196,7 @@ async fn who_is_suspended_while_posting_has_posted_nothing() {
     admin.patch(&suspend, json!({ "reason": "Plainte en cours" })).await.expect(200);
     world.drain().await;
     holder.rollback().await.unwrap();
-    posting.await.unwrap().expect_error(403, "ACCOUNT_NOT_VERIFIED");
+    posting.await.unwrap().expect_error(403, "ACCOUNT_SUSPENDED");
     assert_eq!(world.count("select count(*) from missions").await, 0);
     world.end().await;
 }

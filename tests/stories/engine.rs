@@ -176,7 +176,7 @@ impl Bench {
                 .on(probe)
                 .on(|_: Hanging, _: Run<Lab>| std::future::pending())
                 .on(rare)
-                .on_together(together::crowd)
+                .on_together(8, together::crowd)
                 .on(|job: Urgent, run| ranked(job.0, run))
                 .on(|job: Idle, run| ranked(job.0, run)),
             crons: Vec::new(),

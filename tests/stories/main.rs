@@ -27,6 +27,7 @@ mod mission_fields;
 mod notifications;
 mod openapi;
 mod places;
+mod postbox;
 mod presence;
 mod purges;
 mod races;

@@ -1,7 +1,7 @@
 use domain::live::{self, MissionUpdated, Telling};
 use domain::matching::{self, Ranking, Whom};
 use domain::{invitations, messages, missions, trace, waves};
-use jobs::effects::Sent;
+use jobs::effects::SentWave;
 use jobs::{DispatchWave, effects};
 
 use crate::App;
@@ -23,7 +23,7 @@ pub async fn run(job: DispatchWave, run: Run<App>) -> JobResult {
     matching::explanation::record(&mut tx, &ranking, wave.number, now).await?;
     missions::set_wave(&mut tx, mission.id, wave.number).await?;
     let invited = invitations.len();
-    let sent = Sent { mission: &mission, wave: Some(wave), invitations, cause: trace::current() };
+    let sent = SentWave { mission: &mission, wave: Some(wave), invitations, cause: trace::current() };
     let mut tellings = effects::invited(&mut tx, &[sent], now).await?;
     if invited > 0 {
         let message = match invited {

@@ -65,7 +65,7 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(geocode_address::run)
         .on(geocode_mission::run)
         .on(lock_chat::run)
-        .on_together(match_mission::run)
+        .on_together(16, match_mission::run)
         .on(notify::run)
         .on(purge::run)
         .on(rematch_open::run)

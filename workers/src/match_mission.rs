@@ -3,7 +3,7 @@ use domain::live::{self, Channel, Delivery, MissionMatched, MissionUpdated, Tell
 use domain::matching::{self, MatchedTalent, Ranking, Whom};
 use domain::missions::{self, Mission};
 use domain::{Tx, invitations, messages, waves};
-use jobs::effects::Sent;
+use jobs::effects::SentWave;
 use jobs::{MatchMission, effects};
 use time::OffsetDateTime;
 
@@ -38,7 +38,7 @@ pub async fn run(jobs: Vec<Part<MatchMission>>, run: Run<App>) -> JobResult {
 
     let sent: Vec<_> = missions
         .iter()
-        .map(|mission| Sent {
+        .map(|mission| SentWave {
             mission,
             wave: waves::find(mission.urgency_level, 1),
             invitations: invited
@@ -55,7 +55,7 @@ pub async fn run(jobs: Vec<Part<MatchMission>>, run: Run<App>) -> JobResult {
         .collect();
     let mut tellings = effects::invited(&mut tx, &sent, now).await?;
     let mut summaries = Vec::new();
-    for (Sent { mission, invitations, .. }, before) in sent.iter().zip(&before) {
+    for (SentWave { mission, invitations, .. }, before) in sent.iter().zip(&before) {
         let matches = stored.remove(&mission.id).unwrap_or_default();
         if before.matches.as_ref() == Some(&matches) && before.expired.is_empty() && invitations.is_empty() {
             continue;

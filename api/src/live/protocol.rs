@@ -143,7 +143,7 @@ impl ClientFrame {
         fn data<'d, T: Deserialize<'d>>(data: &'d Value) -> Result<T, Fault> {
             T::deserialize(data).map_err(|error| Fault::invalid(error.to_string()))
         }
-        // The seed's clients send the bare id.
+        // The first clients sent the mission's bare id.
         let place = || match &self.data {
             Value::String(_) => {
                 Ok(Place { mission_id: Some(data(&self.data)?), conversation_id: None, after_seq: None })

@@ -155,7 +155,12 @@ impl Socket {
             tokio::select! {
                 frame = self.peer.stream.next() => {
                     heard = Instant::now();
-                    self.take(frame).await?;
+                    // What it asks for may take as long as the database is away.
+                    tokio::select! {
+                        taken = self.take(frame) => taken?,
+                        reason = &mut cut => return Err(reason),
+                        () = &mut stopped => return Err(Close(RESTART, "restarting")),
+                    }
                     deadline.as_mut().reset(self.deadline(sign_in_by));
                 }
                 Some(frame) = self.outbox.recv() => self.forward(frame).await?,
@@ -369,6 +374,10 @@ impl Socket {
             })
         });
         self.join(&hub, Some(room), Channel::Conversation(conversation.id), after, greeting).await;
+        // Again: who was shown out before it was let in is so by the next comparison.
+        if let Some(socket) = hub.sockets().get_mut(&self.member.connection) {
+            socket.rooms.insert(conversation.id);
+        }
         Ok(None)
     }
 

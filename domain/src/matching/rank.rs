@@ -98,7 +98,7 @@ async fn ask(
                       and talent_id <> $14
                       and (x - $2) * (x - $2) + (y - $3) * (y - $3) + (z - $23) * (z - $23) <= $4
                     order by matched desc, average_rating desc, far, total_missions desc, talent_id
-                    limit $22) as ranked -- and from asking for assignments before the sort
+                    limit $22) as ranked -- keeps the planner from asking for assignments before the sort
             where not exists (select from assignments a
                                where a.talent_id = ranked.talent_id and a.status in ('ASSIGNED', 'IN_PROGRESS')
                                  and a.period && tstzrange($15, $16))

@@ -62,7 +62,7 @@ pub async fn post(conn: &mut PgConnection, new: NewMission, now: OffsetDateTime)
         with
         "with site as (
              select establishment_id as id from establishment_members
-              where user_id = $2 and ($3::uuid is null or establishment_id = $3 and role in ('OWNER', 'MANAGER'))
+              where user_id = $2 and role in ('OWNER', 'MANAGER') and ($3::uuid is null or establishment_id = $3)
               order by joined_at, establishment_id limit 1
          ), posted as (
              insert into missions (id, client_id, establishment_id, profession_id, title, description, hourly_rate_cents,
@@ -111,8 +111,11 @@ pub async fn post(conn: &mut PgConnection, new: NewMission, now: OffsetDateTime)
     .on_constraint("mission_coordinates_come_in_pairs", || super::LONELY_COORDINATE)?;
     match mission {
         Some(mission) => Ok(Posted { mission }),
-        None if users::get(conn, new.client_id).await?.status == Status::Verified => Err(NOT_A_MANAGER),
-        None => Err(NOT_VERIFIED),
+        None => match users::get(conn, new.client_id).await?.status {
+            Status::Verified => Err(NOT_A_MANAGER),
+            Status::Suspended => Err(users::SUSPENDED),
+            _ => Err(NOT_VERIFIED),
+        },
     }
 }
 

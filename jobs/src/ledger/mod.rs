@@ -64,8 +64,6 @@ pub struct Policy {
     pub timeout: Duration,
     /// How many of this kind run at once, over all workers; any number without one.
     pub at_most: Option<u16>,
-    /// How many waiting ones may share a run, and so its transaction.
-    pub together: usize,
 }
 
 impl Policy {
@@ -77,7 +75,6 @@ impl Policy {
             attempts: 20,
             timeout: Duration::from_secs(30),
             at_most: None,
-            together: 1,
         }
     }
 
@@ -99,10 +96,6 @@ impl Policy {
 
     pub const fn at_most(self, jobs: u16) -> Self {
         Self { at_most: Some(jobs), ..self }
-    }
-
-    pub const fn together(self, jobs: usize) -> Self {
-        Self { together: jobs, ..self }
     }
 }
 

@@ -25,7 +25,7 @@ enum CrowdAct {
 }
 
 impl Job for Crowd {
-    const POLICY: Policy = Policy::new("crowd-probe", QUEUE).attempts(1).together(8);
+    const POLICY: Policy = Policy::new("crowd-probe", QUEUE).attempts(1);
 }
 
 /// Tells how many came together; inserts a row for each.

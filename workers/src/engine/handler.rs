@@ -11,7 +11,7 @@ use jobs::{Job, Policy};
 use super::outcome::{Done, JobError, JobResult};
 
 /// A run past its time-out is dropped; past this much more, its worker's beat no longer covers it.
-const GRACE: Duration = Duration::from_secs(10);
+pub(super) const GRACE: Duration = Duration::from_secs(10);
 
 pub(super) type Handler<C> =
     Arc<dyn Fn(Run<C>) -> Pin<Box<dyn Future<Output = JobResult> + Send>> + Send + Sync>;
@@ -20,7 +20,15 @@ pub(super) type Handler<C> =
 #[derive(Clone)]
 pub struct Handlers<C> {
     context: C,
-    by_kind: HashMap<&'static str, (Policy, Handler<C>)>,
+    by_kind: HashMap<&'static str, Entry<C>>,
+}
+
+#[derive(Clone)]
+pub(super) struct Entry<C> {
+    pub(super) policy: Policy,
+    pub(super) handler: Handler<C>,
+    /// How many jobs may share a run.
+    together: usize,
 }
 
 impl<C: std::fmt::Debug> std::fmt::Debug for Handlers<C> {
@@ -45,24 +53,14 @@ impl<C: Clone + Send + Sync + 'static> Handlers<C> {
         F: Fn(J, Run<C>) -> R + Send + Sync + 'static,
         R: Future<Output = JobResult> + Send + 'static,
     {
-        let alone = Policy { together: 1, ..J::POLICY };
         // A run has at least one job.
-        self.with(alone, move |mut jobs: Vec<Part<J>>, run| handler(jobs.swap_remove(0).job, run))
+        self.on_together(1, move |mut jobs: Vec<Part<J>>, run| handler(jobs.swap_remove(0).job, run))
     }
 
-    /// Adds a handler that takes several waiting jobs of its kind, as many as [`Policy::together`] says, through one
-    /// transaction: all of them are done or none, and then each is run alone.
+    /// Adds a handler that takes up to `together` waiting jobs of its kind through one transaction: all of them are done or none,
+    /// and then each is run alone. What it enqueues names its cause, of which there is one for each job.
     #[must_use]
-    pub fn on_together<J, F, R>(self, handler: F) -> Self
-    where
-        J: Job,
-        F: Fn(Vec<Part<J>>, Run<C>) -> R + Send + Sync + 'static,
-        R: Future<Output = JobResult> + Send + 'static,
-    {
-        self.with(J::POLICY, handler)
-    }
-
-    fn with<J, F, R>(mut self, policy: Policy, handler: F) -> Self
+    pub fn on_together<J, F, R>(mut self, together: usize, handler: F) -> Self
     where
         J: Job,
         F: Fn(Vec<Part<J>>, Run<C>) -> R + Send + Sync + 'static,
@@ -72,7 +70,8 @@ impl<C: Clone + Send + Sync + 'static> Handlers<C> {
             Ok(jobs) => Box::pin(handler(jobs, run)),
             Err(error) => Box::pin(async move { Err(JobError::GiveUp(format!("unreadable body: {error}"))) }),
         });
-        self.by_kind.insert(policy.kind, (policy, handler));
+        let policy = J::POLICY;
+        self.by_kind.insert(policy.kind, Entry { policy, handler, together });
         self
     }
 
@@ -85,25 +84,25 @@ impl<C> Handlers<C> {
     pub(super) fn covered(&self) -> Vec<Covered> {
         let covered =
             |policy: &Policy| Covered { kind: policy.kind, seconds: (policy.timeout + GRACE).as_secs_f64() };
-        self.by_kind.values().map(|(policy, _)| covered(policy)).collect()
+        self.by_kind.values().map(|entry| covered(&entry.policy)).collect()
     }
 
     /// Of the kinds of a queue, those of which only so many may run at once.
     pub(super) fn limits(&self, queue: Queue) -> Vec<Limit> {
-        let policies = self.by_kind.values().map(|(policy, _)| policy).filter(|policy| policy.queue == queue);
+        let policies = self.by_kind.values().map(|entry| entry.policy).filter(|policy| policy.queue == queue);
         policies.filter_map(|policy| Some(Limit { kind: policy.kind, at_most: policy.at_most? })).collect()
     }
 
-    pub(super) fn get(&self, kind: &str) -> Option<(Policy, Handler<C>)> {
-        self.by_kind.get(kind).cloned()
+    pub(super) fn get(&self, kind: &str) -> Option<&Entry<C>> {
+        self.by_kind.get(kind)
     }
 
     /// How many jobs of a kind may share a run.
     pub(super) fn together(&self, kind: &str) -> usize {
-        self.by_kind.get(kind).map_or(1, |(policy, _)| policy.together)
+        self.get(kind).map_or(1, |entry| entry.together)
     }
 
-    pub(super) fn run(&self, db: Db, claimed: Vec<(Claimed, trace::Scope)>) -> Run<C>
+    pub(super) fn begin(&self, db: Db, claimed: Vec<(Claimed, trace::Scope)>) -> Run<C>
     where
         C: Clone,
     {
@@ -115,7 +114,7 @@ impl<C> Handlers<C> {
 #[derive(Debug)]
 pub struct Part<J> {
     pub job: J,
-    /// What it sets off carries this on, and not a neighbour's.
+    /// For what it sets off.
     pub cause: trace::Context,
 }
 
@@ -173,6 +172,7 @@ impl<C> Run<C> {
     /// The connection was lost after COMMIT was sent: only a row knows. Never treated as a failure before it was read.
     async fn settle_unknown_commit(&self, error: sqlx::Error) -> JobResult {
         loop {
+            // All were one commit: the first answers for all.
             let fence = self.claimed[0].0.fence;
             let read = async { ledger::is_done(&mut *self.db.conn().await?, fence).await };
             match read.await {

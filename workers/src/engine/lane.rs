@@ -94,7 +94,7 @@ impl<C: Send + Sync + 'static> Lane<C> {
         };
         match claim.await {
             Ok(claimed) => self
-                .runs(claimed)
+                .group(claimed)
                 .into_iter()
                 .map(|claimed| {
                     // The claim's token: apalis refuses two tasks of one id, and a job taken away may be back already.
@@ -119,12 +119,16 @@ impl<C: Send + Sync + 'static> Lane<C> {
 }
 
 impl<C> Lane<C> {
-    /// Jobs of a kind whose handler takes several share a run, as many as it takes.
-    fn runs(&self, claimed: Vec<Claimed>) -> Vec<Vec<Claimed>> {
+    /// Jobs of a kind whose handler takes several share a run, as many as it takes. Who has failed before runs alone: it would keep
+    /// its neighbours each time.
+    fn group(&self, claimed: Vec<Claimed>) -> Vec<Vec<Claimed>> {
         let mut runs: Vec<Vec<Claimed>> = Vec::with_capacity(claimed.len());
         for job in claimed {
-            let most = self.shared.handlers.together(&job.kind);
-            match runs.iter_mut().rev().find(|run| run.len() < most && run[0].kind == job.kind) {
+            let fresh = |job: &Claimed| job.attempt == 1 && job.crashes == 0;
+            let most = if fresh(&job) { self.shared.handlers.together(&job.kind) } else { 1 };
+            let shares =
+                |run: &&mut Vec<Claimed>| run.len() < most && run[0].kind == job.kind && fresh(&run[0]);
+            match runs.iter_mut().rev().find(shares) {
                 Some(run) => run.push(job),
                 None => runs.push(vec![job]),
             }

@@ -14,10 +14,11 @@ use jobs::ledger::{self, Claimed, Fence, JobState, Setback, Verdict};
 use rand::RngExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::Shared;
-use super::handler::Handler;
+use super::handler::{Entry, GRACE, Handler};
 use super::lane::Held;
 
 pub type JobResult = Result<Done, JobError>;
@@ -102,17 +103,23 @@ impl Running {
     }
 }
 
+/// A shared run takes its time from the grace by which jobs are covered beyond their time-out, so that each still has the whole of
+/// it alone.
+const TOGETHER: Duration = GRACE.checked_div(2).expect("two is not zero");
+
 /// Runs what was claimed. Jobs that share a run are done together or, whatever went wrong, each alone: one bad job costs its
 /// neighbours nothing.
 pub(super) async fn execute<C: Clone + Send + Sync + 'static>(mut held: Held, shared: Data<Arc<Shared<C>>>) {
-    let Some((policy, handler)) = shared.handlers.get(&held.claimed[0].kind) else { return };
+    let Some(Entry { policy, handler, .. }) = shared.handlers.get(&held.claimed[0].kind).cloned() else {
+        return;
+    };
     if let [_] = held.claimed[..] {
         return run_alone(held, policy, &handler, &shared).await;
     }
-    let together = held.claimed.len();
-    // Half of the time that the jobs are covered for; the other half is for those that have to run alone.
+    let jobs = held.claimed.len();
+    let together = guarded(&handler, &shared, scopes(policy, &held), TOGETHER);
     let result = tokio::select! {
-        result = run(&handler, &shared, scopes(policy, &held), policy.timeout / 2) => result,
+        result = together.instrument(tracing::info_span!("jobs", kind = policy.kind, jobs)) => result,
         // Dropped unfinished: the guard in `held` gives the jobs back.
         () = shared.abort.cancelled() => return,
     };
@@ -124,10 +131,17 @@ pub(super) async fn execute<C: Clone + Send + Sync + 'static>(mut held: Held, sh
             held.settle();
         }
         Err(error) => {
-            tracing::warn!(?error, together, kind = policy.kind, "jobs that shared a run run alone now");
-            let runs = held.split().into_iter().map(|held| run_alone(held, policy, &handler, &shared));
-            join_all(runs).await;
+            tracing::warn!(?error, jobs, kind = policy.kind, "jobs that shared a run run alone now");
+            join_all(held.split().into_iter().map(|held| run_alone(held, policy, &handler, &shared))).await;
         }
+    }
+    make_room(&shared, policy);
+}
+
+/// A limited kind has room for another one.
+fn make_room<C>(shared: &Shared<C>, policy: Policy) {
+    if policy.at_most.is_some() {
+        shared.lists.ring_relay(policy.queue);
     }
 }
 
@@ -143,7 +157,7 @@ async fn run_alone<C: Clone + Send + Sync + 'static>(
     let jobs = scopes(policy, &held);
     let scope = jobs[0].1.clone();
     let finished = async {
-        let result = run(handler, shared, jobs, policy.timeout).await;
+        let result = guarded(handler, shared, jobs, policy.timeout).await;
         record(shared, policy, fence, attempt, result);
     };
     tokio::select! {
@@ -158,10 +172,7 @@ async fn run_alone<C: Clone + Send + Sync + 'static>(
         }
     }
     shared.running.leave(fence.token);
-    if policy.at_most.is_some() {
-        // There is room for another one of its kind.
-        shared.lists.ring_relay(policy.queue);
-    }
+    make_room(shared, policy);
 }
 
 /// The jobs of a run, each with the scope that it works in.
@@ -176,27 +187,25 @@ fn scopes(policy: Policy, held: &Held) -> Vec<(Claimed, trace::Scope)> {
 }
 
 /// The handler between its guards against time-out and panic, measured.
-async fn run<C: Clone + Send + Sync + 'static>(
+async fn guarded<C: Clone + Send + Sync + 'static>(
     handler: &Handler<C>,
     shared: &Arc<Shared<C>>,
     jobs: Vec<(Claimed, trace::Scope)>,
     limit: Duration,
 ) -> JobResult {
-    let due: Vec<_> = jobs.iter().map(|(job, _)| job.run_at).collect();
     let kind = jobs[0].0.kind.clone();
     let (now, started) = (shared.clock.now(), Instant::now());
     let waits = metrics::histogram!("job_wait_seconds", "kind" => kind.clone());
-    for run_at in &due {
-        waits.record((now - *run_at).as_seconds_f64().max(0.0));
+    for (job, _) in &jobs {
+        waits.record((now - job.run_at).as_seconds_f64().max(0.0));
     }
-    let guarded = AssertUnwindSafe(async { handler(shared.handlers.run(shared.db.clone(), jobs)).await });
+    let guarded = AssertUnwindSafe(async { handler(shared.handlers.begin(shared.db.clone(), jobs)).await });
     let result = match tokio::time::timeout(limit, guarded.catch_unwind()).await {
         Ok(Ok(result)) => result,
         Ok(Err(panic)) => Err(JobError::Retry(format!("panic: {}", panic_message(&*panic)))),
         Err(_) => Err(JobError::Retry(format!("timed out after {limit:?}"))),
     };
-    metrics::histogram!("job_duration_seconds", "kind" => kind)
-        .record_many(started.elapsed().as_secs_f64(), due.len());
+    metrics::histogram!("job_duration_seconds", "kind" => kind).record(started.elapsed().as_secs_f64());
     result
 }
 
