@@ -146,14 +146,14 @@ async fn every_kind_of_job_is_harmless_the_second_time() {
     effects::mission_reported(&mut tx, MissionId(mission_id), world.clock.now()).await.unwrap();
     tx.commit().await.unwrap();
     twice.again(&world).await;
-    world.clock.advance(Duration::minutes(16));
-    enqueue(&world, NewJob::of(&DigestUnread {})).await;
-    twice.again(&world).await;
     let suspend = format!("/api/v1/admin/users/{}/suspend", winner.id);
     admin.patch(&suspend, json!({ "reason": "Plainte en cours" })).await.expect(200);
     twice.again(&world).await;
     assert_eq!(client.get(&urgent).await.expect(200)["status"], "OPEN", "looked for again");
 
+    world.clock.advance(Duration::minutes(16));
+    enqueue(&world, NewJob::of(&DigestUnread {})).await;
+    twice.again(&world).await;
     world.clock.advance(Duration::hours(13));
     twice.again(&world).await;
     assert_eq!(world.count("select count(*) from notifications where type = 'MISSION_UNFILLED'").await, 1);
