@@ -31,14 +31,14 @@ pub struct Invitation {
     pub created_at: OffsetDateTime,
 }
 
-/// Invites the talents of rankings in one statement. Whoever is invited already, or has answered, stays so and is not in the
-/// answer; an invitation that had expired, because the mission was full for a while or the talent did not fit, is made anew.
+/// Invites the talents of rankings in one statement, and returns the invitations of each. Whoever is invited already, or has
+/// answered, stays so and is not in the answer; an invitation that had expired, because the mission was full for a while or the talent did not fit, is made anew.
 pub async fn insert(
     conn: &mut PgConnection,
     rankings: &[Ranking<'_>],
     wave: i16,
     now: OffsetDateTime,
-) -> Result<Vec<Invitation>> {
+) -> Result<Vec<Vec<Invitation>>> {
     let (mut ids, mut missions, mut talents) = (vec![], vec![], vec![]);
     for Ranking { mission, talents: ranked } in rankings {
         for talent in ranked {
@@ -64,7 +64,8 @@ pub async fn insert(
     )
     .fetch_all(conn)
     .await?;
-    Ok(invitations)
+    let of = |mission| invitations.iter().filter(move |invitation| invitation.mission_id == mission).copied();
+    Ok(rankings.iter().map(|ranking| of(ranking.mission.id).collect()).collect())
 }
 
 /// Expires the pending invitations of those who fit a changed mission no longer, and says whose they were.

@@ -208,7 +208,7 @@ async fn the_room_hears_who_types_and_beats_with_its_heads() {
     loop {
         let beat = there.next("heartbeat").await;
         if beat["heads"][id.as_str().unwrap()].as_i64() == Some(joined["seq"].as_i64().unwrap() + 1) {
-            assert!(beat["eventSeq"].as_i64().unwrap() > 0);
+            assert!(beat["feedHead"].as_i64().unwrap() > 0);
             break;
         }
     }

@@ -19,7 +19,7 @@ pub async fn run(job: DispatchWave, run: Run<App>) -> JobResult {
 
     let talents = matching::rank(&mut tx, &mission, Whom::NotYetInvited, wave.size(&mission)).await?;
     let ranking = [Ranking { mission: &mission, talents }];
-    let invitations = invitations::insert(&mut tx, &ranking, wave.number, now).await?;
+    let invitations = invitations::insert(&mut tx, &ranking, wave.number, now).await?.concat();
     matching::explanation::record(&mut tx, &ranking, wave.number, now).await?;
     missions::set_wave(&mut tx, mission.id, wave.number).await?;
     let invited = invitations.len();

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use domain::ids::UserId;
 use domain::live::{self, Channel, Delivery, MissionMatched, MissionUpdated, Telling};
 use domain::matching::{self, MatchedTalent, Ranking, Whom};
@@ -32,31 +34,24 @@ pub async fn run(jobs: Vec<Part<MatchMission>>, run: Run<App>) -> JobResult {
         rankings.push(Ranking { mission, talents });
     }
     let invited = invitations::insert(&mut tx, &rankings, 1, now).await?;
-    let mut stored = matching::store(&mut tx, &rankings).await?;
+    let stored = matching::store(&mut tx, &rankings).await?;
     matching::explanation::record(&mut tx, &rankings, 1, now).await?;
     missions::mark_matched(&mut tx, &rankings, now).await?;
 
+    let mut causes: HashMap<_, _> = jobs.into_iter().map(|part| (part.job.mission_id, part.cause)).collect();
     let sent: Vec<_> = missions
         .iter()
-        .map(|mission| SentWave {
+        .zip(invited)
+        .map(|(mission, invitations)| SentWave {
             mission,
             wave: waves::find(mission.urgency_level, 1),
-            invitations: invited
-                .iter()
-                .filter(|invitation| invitation.mission_id == mission.id)
-                .copied()
-                .collect(),
-            cause: jobs
-                .iter()
-                .find(|part| part.job.mission_id == mission.id)
-                .map(|part| part.cause.clone())
-                .unwrap_or_default(),
+            invitations,
+            cause: causes.remove(&mission.id).unwrap_or_default(),
         })
         .collect();
     let mut tellings = effects::invited(&mut tx, &sent, now).await?;
     let mut summaries = Vec::new();
-    for (SentWave { mission, invitations, .. }, before) in sent.iter().zip(&before) {
-        let matches = stored.remove(&mission.id).unwrap_or_default();
+    for ((SentWave { mission, invitations, .. }, before), matches) in sent.iter().zip(&before).zip(stored) {
         if before.matches.as_ref() == Some(&matches) && before.expired.is_empty() && invitations.is_empty() {
             continue;
         }

@@ -196,12 +196,12 @@ impl Event for Ready {
     const NAME: &'static str = "ready";
 }
 
-/// `heartbeat`: the newest number of each joined room and of the feed.
+/// `heartbeat`: the newest number of each joined room and of the feed. Not `eventSeq`, which only what is in the feed carries.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Heartbeat {
     pub(super) heads: BTreeMap<ConversationId, i64>,
-    pub(super) event_seq: i64,
+    pub(super) feed_head: i64,
 }
 
 impl Event for Heartbeat {

@@ -190,7 +190,7 @@ impl Socket {
         for channel in self.rooms.values() {
             match (channel, heads.get(channel)) {
                 (Channel::Conversation(id), Some(head)) => drop(beat.heads.insert(*id, *head)),
-                (Channel::User(_), Some(head)) => beat.event_seq = *head,
+                (Channel::User(_), Some(head)) => beat.feed_head = *head,
                 (_, None) => {}
             }
         }

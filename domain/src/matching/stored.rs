@@ -64,14 +64,11 @@ impl From<Row> for MatchedTalent {
     }
 }
 
-/// Replaces the stored answers and returns them as [`list_stored`] would; rows that are still right are left alone.
+/// Replaces the stored answers and returns each as [`list_stored`] would; rows that are still right are left alone.
 ///
 /// Store after inviting: an answer names what is already there, also the invitations of an earlier match. The insert waits for
 /// the delete by asking for its count: what moves up would else meet its own old row.
-pub async fn store(
-    conn: &mut PgConnection,
-    rankings: &[Ranking<'_>],
-) -> Result<HashMap<MissionId, Vec<MatchedTalent>>> {
+pub async fn store(conn: &mut PgConnection, rankings: &[Ranking<'_>]) -> Result<Vec<Vec<MatchedTalent>>> {
     let (mut missions, mut ranks, mut talents, mut distances, mut scores) =
         (vec![], vec![], vec![], vec![], vec![]);
     for Ranking { mission, talents: ranked } in rankings {
@@ -127,7 +124,7 @@ pub async fn store(
     for row in rows {
         stored.entry(row.mission_id).or_default().push(row.into());
     }
-    Ok(stored)
+    Ok(replaced.into_iter().map(|mission| stored.remove(&mission.into()).unwrap_or_default()).collect())
 }
 
 /// The stored answer.

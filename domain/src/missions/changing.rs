@@ -232,7 +232,7 @@ pub async fn preview(
     let mission = changed.mission;
     let talents = matching::rank(&mut *conn, &mission, Whom::Everybody, matching::TOP).await?;
     let ranking = Ranking { mission: &mission, talents };
-    let matches = matching::store(&mut *conn, &[ranking]).await?.remove(&id).unwrap_or_default();
+    let matches = matching::store(&mut *conn, &[ranking]).await?.pop().unwrap_or_default();
     let fitting: Vec<_> = match mission.point() {
         Some(_) => matching::rank(&mut *conn, &mission, Whom::Invited, i64::MAX).await?,
         None => Vec::new(),

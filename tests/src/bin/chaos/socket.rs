@@ -154,7 +154,7 @@ impl User {
         let me = self.person.id;
         let uuid = |value: &Value| value.as_str().and_then(|id| Uuid::try_parse(id).ok()).unwrap_or_default();
         let event = frame["event"].as_str().unwrap_or_default();
-        if let Some(seq) = data["eventSeq"].as_i64().filter(|_| !matches!(event, "ready" | "heartbeat")) {
+        if let Some(seq) = data["eventSeq"].as_i64().filter(|_| event != "ready") {
             self.event_seq = seq;
             self.world.book.write().feeds.entry(me).or_default().push((seq, event.to_owned()));
             if event == "mission:invited" {
