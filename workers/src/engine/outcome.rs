@@ -105,7 +105,7 @@ impl Running {
 
 /// A shared run takes its time from the grace by which jobs are covered beyond their time-out, so that each still has the whole of
 /// it alone.
-const TOGETHER: Duration = GRACE.checked_div(2).expect("two is not zero");
+const TOGETHER: Duration = Duration::from_secs(GRACE.as_secs() / 2);
 
 /// Runs what was claimed. Jobs that share a run are done together or, whatever went wrong, each alone: one bad job costs its
 /// neighbours nothing.
@@ -129,13 +129,13 @@ pub(super) async fn execute<C: Clone + Send + Sync + 'static>(mut held: Held, sh
                 record(&shared, policy, job.fence, job.attempt, Ok(done));
             }
             held.settle();
+            make_room(&shared, policy);
         }
         Err(error) => {
             tracing::warn!(?error, jobs, kind = policy.kind, "jobs that shared a run run alone now");
             join_all(held.split().into_iter().map(|held| run_alone(held, policy, &handler, &shared))).await;
         }
     }
-    make_room(&shared, policy);
 }
 
 /// A limited kind has room for another one.
