@@ -32,7 +32,7 @@ use tokio_util::task::TaskTracker;
 pub use postbox::Postbox;
 use presence::Presence;
 pub use protocol::ClientEvent;
-use room::{Room, ToRoom};
+use room::{Room, Ticket, ToRoom};
 
 /// How often the heads of all rooms are compared with their cursors: normally, and while pub/sub is down.
 const COMPARE: Duration = Duration::from_secs(2);
@@ -175,19 +175,17 @@ impl Hub {
     /// Adds a member to a room: its greeting (told the cursor), what came after `after`, then everything live, without gap.
     async fn join(&self, channel: Channel, member: Member, after: Option<i64>, greeting: room::Greeting) {
         let cut = member.cut.clone();
-        let mut ticket = (member, greeting);
+        let mut ticket = Box::new(Ticket { member, after, greeting });
         loop {
-            let (member, greeting) = ticket;
             let (reply, returned) = oneshot::channel();
-            let join = ToRoom::Join { member, after, greeting, unserved: reply };
             // A room that closes at this moment hands the ticket back; the next one is open.
-            ticket = match self.room(channel).send(join).await {
+            ticket = match self.room(channel).send(ToRoom::Join(ticket, reply)).await {
                 Ok(()) => match returned.await {
                     Ok(None) => return,
                     Ok(Some(ticket)) => ticket,
                     Err(_) => return cut.cut(TRY_AGAIN),
                 },
-                Err(SendError(ToRoom::Join { member, greeting, .. })) => (member, greeting),
+                Err(SendError(ToRoom::Join(ticket, _))) => ticket,
                 Err(_) => return cut.cut(TRY_AGAIN),
             };
         }
@@ -260,7 +258,7 @@ impl Hub {
         let Ok(channel) = name.parse::<Channel>() else { return };
         let Some(room) = self.rooms().get(&channel).cloned() else { return };
         match Delivery::read(payload) {
-            Some(delivery) => drop(room.try_send(ToRoom::Deliver(delivery))),
+            Some(delivery) => drop(room.try_send(ToRoom::Deliver(Box::new(delivery)))),
             None => tracing::warn!(name, "a signal that is no delivery"),
         }
     }

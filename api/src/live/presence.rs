@@ -167,7 +167,7 @@ impl Hub {
         let Some(inbox) = self.rooms().get(&Channel::Conversation(room)).cloned() else { return true };
         let frame = live::frame(&PresenceChanged { conversation_id: room, user_id: user, online });
         let delivery = Delivery { seq: None, except: vec![user], frame };
-        !matches!(inbox.try_send(ToRoom::Deliver(delivery)), Err(TrySendError::Full(_)))
+        !matches!(inbox.try_send(ToRoom::Deliver(Box::new(delivery))), Err(TrySendError::Full(_)))
     }
 }
 

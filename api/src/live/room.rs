@@ -10,18 +10,21 @@ use super::{Hub, Member, TOO_SLOW, TRY_AGAIN};
 /// Makes the first frame for a new member from the room's cursor.
 pub(super) type Greeting = Box<dyn FnOnce(i64) -> String + Send>;
 
+/// Boxed, because an inbox has room for 32 of them from the start.
 pub(super) enum ToRoom {
-    Join {
-        member: Member,
-        after: Option<i64>,
-        greeting: Greeting,
-        /// Answered with the ticket when the room closes instead of serving it, else with nothing.
-        unserved: oneshot::Sender<Option<(Member, Greeting)>>,
-    },
+    /// Answered with the ticket when the room closes instead of serving it, else with nothing.
+    Join(Box<Ticket>, oneshot::Sender<Option<Box<Ticket>>>),
     Leave(u64),
-    Deliver(Delivery),
+    Deliver(Box<Delivery>),
     /// The sequence's newest number, as PostgreSQL has it.
     Head(i64),
+}
+
+/// Of one who wants to be let in.
+pub(super) struct Ticket {
+    pub(super) member: Member,
+    pub(super) after: Option<i64>,
+    pub(super) greeting: Greeting,
 }
 
 /// More than this behind, a member is told to read the history over REST.
@@ -52,8 +55,8 @@ impl Room {
         // From here on `Hub::room` opens a new one; what still slipped in is handed back.
         inbox.close();
         while let Some(message) = inbox.recv().await {
-            if let ToRoom::Join { member, greeting, unserved, .. } = message {
-                let _ = unserved.send(Some((member, greeting)));
+            if let ToRoom::Join(ticket, unserved) = message {
+                let _ = unserved.send(Some(ticket));
             }
         }
         let still_ours = {
@@ -68,15 +71,16 @@ impl Room {
 
     async fn take(&mut self, message: ToRoom) {
         match message {
-            ToRoom::Join { member, after, greeting, unserved } => {
-                self.join(member, after, greeting).await;
+            // Boxed, as refilling: a quiet room would have the size of all that it may ever do.
+            ToRoom::Join(ticket, unserved) => {
+                Box::pin(self.join(*ticket)).await;
                 let _ = unserved.send(None);
             }
             ToRoom::Leave(connection) => drop(self.members.remove(&connection)),
-            ToRoom::Deliver(delivery) => self.deliver(delivery).await,
+            ToRoom::Deliver(delivery) => self.deliver(*delivery).await,
             ToRoom::Head(head) => {
-                self.subscribe().await;
-                if let Err(error) = self.advance(head).await {
+                Box::pin(self.subscribe()).await;
+                if let Err(error) = Box::pin(self.advance(head)).await {
                     tracing::warn!(%error, channel = %self.channel, "cannot refill");
                 }
             }
@@ -89,7 +93,7 @@ impl Room {
         }
     }
 
-    async fn join(&mut self, member: Member, after: Option<i64>, greeting: Greeting) {
+    async fn join(&mut self, Ticket { member, after, greeting }: Ticket) {
         // Before the head is read, so that what comes after the head is heard.
         self.subscribe().await;
         match self.history(after).await {
@@ -147,7 +151,7 @@ impl Room {
                 self.broadcast(&delivery);
             }
             _ => {
-                if let Err(error) = self.advance(seq).await {
+                if let Err(error) = Box::pin(self.advance(seq)).await {
                     tracing::warn!(%error, channel = %self.channel, "cannot refill; comparing heads will");
                 }
             }

@@ -57,9 +57,9 @@ pub fn upgrade(request: &HttpRequest, socket: WebSocket, app: Data<&App>) -> Res
         // Beyond this the stream cannot be read on, not even to close it in order; the protocol's own bound is `take`'s.
         .max_message_size(Some(4 * LARGEST_FRAME))
         .max_frame_size(Some(4 * LARGEST_FRAME))
-        // The defaults reserve 256 KiB for each socket.
-        .read_buffer_size(4 * 1024)
-        .write_buffer_size(4 * 1024)
+        // The defaults reserve 256 KiB for each socket. Most frames are shorter than this, and longer ones are read in pieces.
+        .read_buffer_size(1024)
+        .write_buffer_size(1024)
         .max_write_buffer_size(1 << 20);
     let app = app.0.clone();
     let serve = move |stream| {
@@ -138,7 +138,7 @@ impl Socket {
 
     async fn run(&mut self, bearer: Bearer, stop: CancellationToken) -> Served<std::convert::Infallible> {
         match bearer {
-            Some(Ok(claims)) => self.sign_in(claims, None).await?,
+            Some(Ok(claims)) => Box::pin(self.sign_in(claims, None)).await?,
             Some(Err(_)) => return Err(Close(UNAUTHENTICATED, "token not valid")),
             None => {}
         }
@@ -247,9 +247,10 @@ impl Socket {
                 let Ok(claims) = self.app.tokens.verify_access(&auth.token, self.app.clock.now()) else {
                     return Err(Close(UNAUTHENTICATED, "token not valid"));
                 };
-                return self.sign_in(claims, auth.after_event_seq).await;
+                return Box::pin(self.sign_in(claims, auth.after_event_seq)).await;
             }
-            Ok(request) => self.answer(request, frame.id.as_deref()).await,
+            // Boxed, as signing in: an idle socket would have the size of all that it may ever do.
+            Ok(request) => Box::pin(self.answer(request, frame.id.as_deref())).await,
             Err(fault) => Err(fault),
         };
         match answer {
