@@ -96,10 +96,10 @@ async fn ask(
                       and (compliant or not $11) and (can_do_night_shift or not $12) and (has_driver_license or not $13)
                       and marketplace_visible -- members of the client's pools will come in here besides
                       and talent_id <> $14
-                      and (x - $2) * (x - $2) + (y - $3) * (y - $3) + (z - $23) * (z - $23) <= $4
                     order by matched desc, average_rating desc, far, total_missions desc, talent_id
                     limit $22) as ranked -- keeps the planner from asking for assignments before the sort
-            where not exists (select from assignments a
+            where far <= $4 -- the corners of the box; asked of the best few, it costs less than of everybody
+              and not exists (select from assignments a
                                where a.talent_id = ranked.talent_id and a.status in ('ASSIGNED', 'IN_PROGRESS')
                                  and a.period && tstzrange($15, $16))
               and not exists (select from assignments w
