@@ -1,5 +1,5 @@
-//! Messages of this process's sockets, stored as many at once as have come while the last were stored: nobody waits for
-//! company, and a crowd shares one statement and one commit.
+//! Messages of this process's sockets: one that comes while none is under way is stored alone, and what comes meanwhile is
+//! stored together. Nobody waits for company, and a crowd shares one statement and one commit.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 const MOST: usize = 64;
 /// Sockets have at most one message each in it.
 const CAPACITY: usize = 4096;
-/// How many that had to go alone are on their way at once: they may all wait for the same row.
+/// How many are under way alone at once: they may all wait for the same row.
 const ALONE: usize = 3;
 
 #[derive(Clone, Debug)]
@@ -46,6 +46,13 @@ impl Postbox {
 async fn collect(desk: Desk, mut waiting: mpsc::Receiver<Waiting>) {
     let mut batch: Vec<Waiting> = Vec::with_capacity(MOST);
     while waiting.recv_many(&mut batch, MOST).await > 0 {
+        // Cheaper than a batch of one, which PostgreSQL plans for its number of messages.
+        if batch.len() == 1 && desk.alone.available_permits() == ALONE {
+            for waiting in batch.drain(..) {
+                tokio::spawn(desk.clone().send_alone(waiting));
+            }
+            continue;
+        }
         let new: Vec<_> = batch.iter().map(|waiting| &waiting.message).collect();
         let stored = match desk.store(&new).await {
             Ok(stored) => stored,
