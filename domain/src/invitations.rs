@@ -32,7 +32,8 @@ pub struct Invitation {
 }
 
 /// Invites the talents of rankings in one statement, and returns the invitations of each. Whoever is invited already, or has
-/// answered, stays so and is not in the answer; an invitation that had expired, because the mission was full for a while or the talent did not fit, is made anew.
+/// answered, stays so and is not in the answer; an invitation that had expired, because the mission was full for a while or the
+/// talent did not fit, is made anew.
 pub async fn insert(
     conn: &mut PgConnection,
     rankings: &[Ranking<'_>],

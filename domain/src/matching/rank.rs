@@ -52,8 +52,8 @@ const SPARE: i64 = 13;
 /// The first `limit` talents by the six steps; empty when the mission has no coordinates.
 ///
 /// The cheap tests and the order run on the search table's index alone; uncommon specialties are looked up only where a
-/// mission asks for some. What has to be asked of one talent at a time (taken, excluded, away, at the limit of working time)
-/// is asked after the sort: of the best few, which spares sorting a city, and of all only where those were not enough.
+/// mission asks for some. What has to be asked of one talent at a time (in a corner of the box, taken, excluded, away, at the
+/// limit of working time) is asked after the sort: of the best few, which spares sorting a city, and of all only where those were not enough.
 pub async fn rank(conn: &mut PgConnection, mission: &Mission, whom: Whom, limit: i64) -> Result<Vec<Match>> {
     // Without a limit there is no best few.
     if let Some(few) = limit.checked_add(SPARE) {
