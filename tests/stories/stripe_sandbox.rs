@@ -341,6 +341,50 @@ async fn events_are_signed_come_in_order_and_can_be_listed() {
     assert!(stripe.list_events(later, None).await.unwrap().events.is_empty());
 }
 
+/// async-stripe's own types want every field that Stripe's specification calls required, and nothing of another type.
+fn strictly<T: miniserde::Deserialize>(sandbox: &Sandbox, kind: &str) {
+    let objects = sandbox.objects(kind);
+    assert!(!objects.is_empty(), "no {kind}");
+    for object in objects {
+        assert!(miniserde::json::from_str::<T>(&object.to_string()).is_ok(), "{kind}: {object:#}");
+    }
+}
+
+#[tokio::test]
+async fn its_bodies_are_those_of_stripes_specification() {
+    let (sandbox, stripe) = sandbox().await;
+    let customer = customer(&stripe).await;
+    let open = stripe.create_intent("1", &intent(&customer)).await.unwrap();
+    sandbox.decline(&open.id);
+    strictly::<stripe_shared::PaymentIntent>(&sandbox, "payment_intent");
+    let paid = sandbox.pay(&open.id);
+    let new = NewRefund { intent: open.id, amount_cents: 100, metadata: vec![] };
+    stripe.create_refund("2", &new).await.unwrap();
+    let charge = paid["latest_charge"].as_str().unwrap();
+    let dispute = sandbox.dispute(charge);
+    strictly::<stripe_shared::Dispute>(&sandbox, "dispute");
+    sandbox.close_dispute(&dispute, Verdict::Won);
+    let nadia = stripe.create_account("3", &account()).await.unwrap();
+    strictly::<stripe_shared::Account>(&sandbox, "account");
+    sandbox.onboard(&nadia.id);
+    let sent = stripe.create_transfer("4", &transfer(&nadia.id, 10_000, Some(charge.into()))).await.unwrap();
+    stripe.reverse_transfer("5", &sent.id, 1, &vec![]).await.unwrap();
+    sandbox.pay_out(&nadia.id, false);
+    sandbox.pay_out(&nadia.id, true);
+
+    strictly::<stripe_shared::Account>(&sandbox, "account");
+    strictly::<stripe_shared::BalanceTransaction>(&sandbox, "balance_transaction");
+    strictly::<stripe_shared::Charge>(&sandbox, "charge");
+    strictly::<stripe_shared::Customer>(&sandbox, "customer");
+    strictly::<stripe_shared::Dispute>(&sandbox, "dispute");
+    strictly::<stripe_shared::Event>(&sandbox, "event");
+    strictly::<stripe_shared::PaymentIntent>(&sandbox, "payment_intent");
+    strictly::<stripe_shared::Payout>(&sandbox, "payout");
+    strictly::<stripe_shared::Refund>(&sandbox, "refund");
+    strictly::<stripe_shared::Transfer>(&sandbox, "transfer");
+    strictly::<stripe_shared::TransferReversal>(&sandbox, "transfer_reversal");
+}
+
 #[tokio::test]
 async fn a_restart_forgets_nothing() {
     let file = std::env::temp_dir().join(format!("sandbox-{}.jsonl", uuid::Uuid::new_v4()));
