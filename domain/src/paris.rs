@@ -51,7 +51,7 @@ pub fn latest(hour: i8, minute: i8, now: OffsetDateTime) -> OffsetDateTime {
     if at <= now { at } else { on(today.yesterday().unwrap_or(today)) }
 }
 
-fn local(at: OffsetDateTime) -> Zoned {
+pub(crate) fn local(at: OffsetDateTime) -> Zoned {
     Timestamp::from_second(at.unix_timestamp()).unwrap_or(Timestamp::MAX).to_zoned(PARIS)
 }
 
