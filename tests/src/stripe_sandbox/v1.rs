@@ -6,7 +6,8 @@ use std::sync::Arc;
 use futures_util::stream;
 use poem::error::InternalServerError;
 use poem::http::{Method, StatusCode};
-use poem::web::headers::{Authorization, HeaderMapExt, authorization::Bearer};
+use poem::web::headers::authorization::{Basic, Bearer};
+use poem::web::headers::{Authorization, HeaderMapExt};
 use poem::{Body, Request, Response};
 use serde_json::{Value, json};
 
@@ -50,6 +51,9 @@ impl Call {
             _ => request.uri().query().unwrap_or_default().to_owned(),
         };
         let bearer = request.headers().typed_get::<Authorization<Bearer>>();
+        let basic = request.headers().typed_get::<Authorization<Basic>>();
+        let named = bearer.as_ref().map(|bearer| bearer.token());
+        let named = named.or(basic.as_ref().map(|basic| basic.username()));
         Ok(Self {
             method: request.method().clone(),
             path: request.uri().path().trim_end_matches('/').to_owned(),
@@ -57,7 +61,7 @@ impl Call {
             // Stripe ignores the key of what only asks.
             key: header("idempotency-key").filter(|_| *request.method() == Method::POST),
             account: header("stripe-account"),
-            authorised: bearer.is_some_and(|bearer| bearer.token().starts_with(KEY)),
+            authorised: named.is_some_and(|key| key.starts_with(KEY)),
         })
     }
 
