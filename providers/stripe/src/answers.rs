@@ -61,7 +61,7 @@ pub(crate) struct IntentBody {
     status: String,
     amount: i64,
     amount_received: Option<i64>,
-    latest_charge: Option<String>,
+    latest_charge: Option<Value>,
     metadata: Option<BTreeMap<String, String>>,
 }
 
@@ -83,7 +83,7 @@ impl Read<Intent> for IntentBody {
             status,
             amount_cents: self.amount,
             amount_received_cents: self.amount_received.unwrap_or_default(),
-            latest_charge: self.latest_charge,
+            latest_charge: self.latest_charge.and_then(id),
             metadata: pairs(self.metadata),
         })
     }
@@ -187,7 +187,7 @@ pub(crate) struct BalanceTransactionBody {
     kind: String,
     amount: i64,
     fee: i64,
-    source: Option<String>,
+    source: Option<Value>,
     created: i64,
 }
 
@@ -198,7 +198,7 @@ impl Read<Movement> for BalanceTransactionBody {
             kind: self.kind,
             amount_cents: self.amount,
             fee_cents: self.fee,
-            source: self.source,
+            source: self.source.and_then(id),
             created: moment(self.created)?,
         })
     }
@@ -206,6 +206,18 @@ impl Read<Movement> for BalanceTransactionBody {
 
 fn pairs(metadata: Option<BTreeMap<String, String>>) -> Metadata {
     metadata.unwrap_or_default().into_iter().collect()
+}
+
+/// Another object, which comes as its id or, expanded, whole.
+fn id(other: Value) -> Option<String> {
+    match other {
+        Value::String(id) => Some(id),
+        Value::Object(whole) => match whole.get("id") {
+            Some(Value::String(id)) => Some(id.clone()),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 fn moment(seconds: i64) -> Result<OffsetDateTime, Fault> {
@@ -278,10 +290,11 @@ mod tests {
 
     #[test]
     fn what_stripe_adds_is_no_reason_to_forget_a_payment() {
-        let body =
-            json!({ "status": "requires_luck", "payment_method_types": [{ "new": 1.5 }], "invented": null });
+        let body = json!({ "status": "requires_luck", "payment_method_types": [{ "new": 1.5 }], "invented": null,
+            "latest_charge": { "id": "ch_2", "object": "charge" } });
         let intent = read::<IntentBody, Intent>(&fixture("payment_intent", body));
         assert_eq!(intent.status, IntentStatus::Other("requires_luck".to_owned()));
+        assert_eq!(intent.latest_charge.as_deref(), Some("ch_2"));
         let refund = read::<RefundBody, Refund>(&fixture("refund", json!({ "status": null })));
         assert_eq!(refund.status, RefundStatus::Other(String::new()));
         assert!(json::from_str::<IntentBody>(&fixture("payment_intent", json!({ "id": 5 }))).is_err());

@@ -8,6 +8,7 @@ mod faults;
 mod form;
 mod idempotency;
 mod intents;
+mod lines;
 mod pages;
 mod params;
 mod refunds;
@@ -64,6 +65,7 @@ pub(crate) struct Core {
     state: Mutex<State>,
     faults: Mutex<Vec<Armed>>,
     webhooks: webhooks::Queue,
+    lines: lines::Lines,
 }
 
 impl Core {
@@ -95,9 +97,10 @@ impl Sandbox {
         let state = State::load(settings.state.as_deref(), settings.clock)?;
         let webhooks = webhooks::Queue::new(settings.webhook_url, settings.webhook_secrets);
         webhooks.push(state.undelivered());
-        let core =
-            Arc::new(Core { url: url.clone(), state: Mutex::new(state), faults: Mutex::default(), webhooks });
-        let server = Server::new_with_acceptor(acceptor);
+        let lines = lines::Lines::default();
+        let server = Server::new_with_acceptor(lines::Breakable { inner: acceptor, lines: lines.clone() });
+        let state = Mutex::new(state);
+        let core = Arc::new(Core { url: url.clone(), state, faults: Mutex::default(), webhooks, lines });
         let endpoint = Edge(core.clone());
         let serving = tokio::spawn(async move {
             let _ = server.run(endpoint).await;

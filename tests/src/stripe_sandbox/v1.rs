@@ -1,15 +1,13 @@
 //! Stripe's API, as far as the platform asks for it.
 
-use std::io;
 use std::sync::Arc;
 
-use futures_util::stream;
 use poem::error::InternalServerError;
 use poem::http::{Method, StatusCode};
 use poem::web::headers::authorization::{Basic, Bearer};
 use poem::web::headers::{Authorization, HeaderMapExt};
-use poem::{Body, Request, Response};
-use serde_json::{Value, json};
+use poem::{Request, Response};
+use serde_json::Value;
 
 use super::faults::{self, Fault};
 use super::idempotency::{self, Begin};
@@ -72,38 +70,44 @@ impl Call {
 }
 
 pub async fn answer(core: &Arc<Core>, request: Request) -> poem::Result<Response> {
+    let caller = request.remote_addr().as_socket_addr().copied();
     let call = Call::read(request).await?;
-    let core = core.clone();
+    let serving = core.clone();
     // Of its own, so that what was begun is finished although the caller hung up.
-    let served = tokio::spawn(async move { serve(&core, &call).await });
-    served.await.map_err(InternalServerError)
+    let served = tokio::spawn(async move { serve(&serving, &call).await });
+    let answer = served.await.map_err(InternalServerError)?;
+    if answer.is_none() {
+        core.lines.cut(caller);
+    }
+    Ok(answer.unwrap_or_default())
 }
 
-async fn serve(core: &Core, call: &Call) -> Response {
+/// None where the line breaks.
+async fn serve(core: &Core, call: &Call) -> Option<Response> {
     if !call.authorised {
         let message = format!("Invalid API Key provided. {NOTICE} Its keys begin with {KEY}.");
-        return refused(&Refusal::invalid("", message).with_status(401));
+        return Some(refused(&Refusal::invalid("", message).with_status(401)));
     }
     let fault = faults::take(core, call.method.as_str(), &call.path);
     match fault {
-        Some(Fault::DropBefore) => return hang_up(),
+        Some(Fault::DropBefore) => return None,
         Some(Fault::Busy) => {
             let refusal = Refusal::invalid("rate_limit", "Too many requests in the sandbox.");
-            return refused(&refusal.with_status(429));
+            return Some(refused(&refusal.with_status(429)));
         }
         Some(Fault::Fail) => {
             let message = "An error occurred in the sandbox.";
             let refusal = Refusal { kind: "api_error", ..Refusal::invalid("", message) };
-            return refused(&refusal.with_status(500));
+            return Some(refused(&refusal.with_status(500)));
         }
         _ => {}
     }
     if call.method != Method::POST {
         let asked = execute(&mut core.state(), call, &core.url);
-        return asked.map_or_else(|refusal| refused(&refusal), |body| json_answer(200, &body));
+        return Some(asked.map_or_else(|refusal| refused(&refusal), |body| json_answer(200, &body)));
     }
     let answer = told(core, call, &fault).await;
-    if fault == Some(Fault::DropAfter) { hang_up() } else { answer }
+    (fault != Some(Fault::DropAfter)).then_some(answer)
 }
 
 async fn told(core: &Core, call: &Call, fault: &Option<Fault>) -> Response {
@@ -209,10 +213,4 @@ impl Replayed for Response {
         self.headers_mut().insert("idempotent-replayed", poem::http::HeaderValue::from_static("true"));
         self
     }
-}
-
-/// A body that fails before its first byte: the server closes the connection and has sent nothing.
-fn hang_up() -> Response {
-    let broken = stream::iter([Err::<Vec<u8>, _>(io::Error::other(json!(NOTICE).to_string()))]);
-    Response::builder().body(Body::from_bytes_stream(broken))
 }
