@@ -1,5 +1,5 @@
-use domain::ids::{MissionId, UserId};
-use domain::notifications::NotificationType;
+use domain::ids::UserId;
+use domain::notifications::{About, NotificationType};
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Job, Policy};
@@ -12,7 +12,8 @@ pub struct Notify {
     pub user_id: UserId,
     #[serde(rename = "type")]
     pub kind: NotificationType,
-    pub mission_id: MissionId,
+    #[serde(flatten)]
+    pub about: About,
 }
 
 impl Job for Notify {

@@ -3,6 +3,7 @@ use std::time::Duration;
 use domain::ids::{
     ConversationId, EmailChangeId, InvitationId, MissionId, SessionId, SiteInvitationId, UserId,
 };
+use domain::notifications::{About, NotificationType};
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Job, Policy};
@@ -67,6 +68,11 @@ pub enum Mail {
     UnreadMessages {
         conversation_id: ConversationId,
     },
+    /// In the words of its notification.
+    Notice {
+        notice: NotificationType,
+        about: About,
+    },
     /// A spent refresh token came back: somebody else may have it.
     SecurityAlert,
     VerifyEmail,
@@ -112,7 +118,8 @@ impl Mail {
             | Self::CancellationConfirmed { .. }
             | Self::MissionExpired { .. }
             | Self::MissionUnfilled { .. }
-            | Self::UnreadMessages { .. } => false,
+            | Self::UnreadMessages { .. }
+            | Self::Notice { .. } => false,
             Self::SecurityAlert
             | Self::VerifyEmail
             | Self::EmailChangeOld { .. }

@@ -12,7 +12,7 @@ pub async fn run(job: Notify, run: Run<App>) -> JobResult {
     let notification = NewNotification {
         user: job.user_id,
         kind: job.kind,
-        data: serde_json::json!({ "missionId": job.mission_id }),
+        data: serde_json::json!(job.about),
         cause: format!("job:{}", run.id()),
     };
     let told = notifications::insert(&mut tx, &[notification], now).await?;

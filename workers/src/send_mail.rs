@@ -1,7 +1,7 @@
 use domain::ids::{ConversationId, UserId};
 use domain::invitations::InvitationStatus;
 use domain::missions::{Mission, MissionStatus};
-use domain::{conversations, invitations, missions, paris, profiles, unread_digests, users};
+use domain::{conversations, invitations, missions, money, paris, profiles, unread_digests, users};
 use jobs::{Mail, SendMail};
 use minijinja::{Value, context};
 use sqlx::PgConnection;
@@ -85,6 +85,11 @@ async fn facts(
         Mail::UnreadMessages { conversation_id } => {
             return unread(conn, conversation_id, job.to, frontend).await;
         }
+        Mail::Notice { notice, about } => {
+            let words = notice.words(locale);
+            let link = format!("{frontend}{}", about.path());
+            return Ok(Some(("notice", link, context! { title => words.title, body => words.body })));
+        }
         // Of the account: `account_mail` says what is in it.
         _ => return Ok(None),
     };
@@ -136,17 +141,12 @@ pub(crate) fn about(mission: &Mission, locale: &str) -> Value {
         city => mission.city,
         start => paris::date_and_time(mission.start_date, locale),
         end => paris::time_of_day(mission.end_date, locale),
-        hourly_rate => money(mission.hourly_rate_cents, locale),
-        price => money(mission.cancellation_cents.unwrap_or_default(), locale),
+        hourly_rate => money::in_words(mission.hourly_rate_cents.into(), locale),
+        price => money::in_words(mission.cancellation_cents.unwrap_or_default().into(), locale),
     }
 }
 
 /// Also where someone wrote several: it stands in a subject.
 fn one_line(title: &str) -> String {
     title.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn money(cents: i32, locale: &str) -> String {
-    let (euros, cents) = (cents / 100, cents % 100);
-    if locale == "en" { format!("€{euros}.{cents:02}") } else { format!("{euros},{cents:02} €") }
 }

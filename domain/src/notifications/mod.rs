@@ -2,17 +2,49 @@
 
 mod types;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use crate::Tx;
 use crate::error::{Error, Result};
-use crate::ids::{NotificationId, UserId};
+use crate::ids::{BookingId, ContractId, InvoiceId, MissionId, NotificationId, PaymentId, QuoteId, UserId};
 use crate::live::{self, NotificationCreated, Telling};
 use crate::page::{Cursor, Page};
 
 pub use types::{NotificationType, Words};
+
+/// What a notification or mail is about: `{"missionId": …}` for whoever links to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum About {
+    #[serde(rename = "missionId")]
+    Mission(MissionId),
+    #[serde(rename = "bookingId")]
+    Booking(BookingId),
+    #[serde(rename = "quoteId")]
+    Quote(QuoteId),
+    #[serde(rename = "contractId")]
+    Contract(ContractId),
+    #[serde(rename = "paymentId")]
+    Payment(PaymentId),
+    #[serde(rename = "invoiceId")]
+    Invoice(InvoiceId),
+}
+
+impl About {
+    /// Where the front end shows it.
+    pub fn path(self) -> String {
+        match self {
+            Self::Mission(id) => format!("/missions/{id}"),
+            Self::Booking(id) => format!("/bookings/{id}"),
+            Self::Quote(id) => format!("/quotes/{id}"),
+            Self::Contract(id) => format!("/contracts/{id}"),
+            Self::Payment(id) => format!("/payments/{id}"),
+            Self::Invoice(id) => format!("/invoices/{id}"),
+        }
+    }
+}
 
 #[derive(Debug)]
 pub struct NewNotification {

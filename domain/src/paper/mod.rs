@@ -3,6 +3,7 @@
 mod words;
 
 use time::OffsetDateTime;
+use unicode_normalization::UnicodeNormalization;
 
 pub use words::{day, euros, hours, percent, price, quantity};
 
@@ -97,4 +98,9 @@ impl Total {
     pub fn grand(self) -> Self {
         Self { grand: true, ..self }
     }
+}
+
+/// A text whose accents are one character with their letters, as fonts have them.
+pub fn composed(text: &str) -> String {
+    text.nfc().collect()
 }

@@ -27,7 +27,7 @@ pub use dispatch::{Limit, Ticket, choose, mark_pushed, overdue};
 pub use enqueue::{DOORBELL, NewJob, enqueue};
 pub use prune::prune;
 pub use run::{
-    Claimed, Covered, Fence, Setback, Swept, Verdict, beat, claim, finish, give_back, held, is_done,
+    Claimed, Covered, Fence, Setback, Swept, Verdict, beat, claim, finish, give_back, held, hold, is_done,
     register, retire, settle, sweep,
 };
 

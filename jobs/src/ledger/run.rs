@@ -144,6 +144,18 @@ pub async fn finish(conn: &mut PgConnection, fences: &[Fence]) -> Result<usize, 
     Ok(finished.execute(conn).await?.rows_affected() as usize)
 }
 
+/// How many of these jobs are still held by who holds these tokens. They stay so until the end of the transaction.
+pub async fn hold(conn: &mut PgConnection, fences: &[Fence]) -> Result<usize, sqlx::Error> {
+    let (ids, tokens) = columns(fences);
+    let held = sqlx::query!(
+        "select from jobs join unnest($1::uuid[], $2::uuid[]) as held (id, token) on held.id = jobs.id and held.token = jobs.token
+          where state = 'running' for no key update of jobs",
+        &ids,
+        &tokens,
+    );
+    Ok(held.fetch_all(conn).await?.len())
+}
+
 /// After a commit whose answer was lost: did it happen?
 pub async fn is_done(conn: &mut PgConnection, fence: Fence) -> Result<bool, sqlx::Error> {
     let done = sqlx::query_scalar!(

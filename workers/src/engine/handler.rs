@@ -160,6 +160,16 @@ impl<C> Run<C> {
         }
     }
 
+    /// Commits what the job has to know of itself when it comes again, before a call to the outside, and goes on. Only the
+    /// holder may; where the answer to the commit is lost, the run ends and reads later what became of it.
+    pub async fn checkpoint(&self, mut tx: Tx) -> Result<(), JobError> {
+        let fences = self.fences();
+        if ledger::hold(&mut tx, &fences).await? < fences.len() {
+            return Err(JobError::Lost);
+        }
+        Ok(tx.commit().await?)
+    }
+
     /// Ends the job without effects in the database; completed with others in one statement.
     pub fn done_without_effects(&self) -> JobResult {
         Ok(Done::without_effects())

@@ -14,7 +14,7 @@ use domain::missions::{
     self, CancelCause, Cancelled, Cascade, Changed, Expiry, MatchingState, Mission, MissionStatus, Posted,
     UrgencyLevel,
 };
-use domain::notifications::{self, NewNotification, NotificationType};
+use domain::notifications::{self, About, NewNotification, NotificationType};
 use domain::unread_digests::Unread;
 use domain::waves::Wave;
 use domain::{Tx, messages, trace, users, waves};
@@ -151,8 +151,8 @@ fn notices(
     kind: NotificationType,
     users: impl IntoIterator<Item = UserId>,
 ) -> impl Iterator<Item = NewJob> {
-    let mission_id = mission.id;
-    users.into_iter().map(move |user_id| NewJob::of(&Notify { user_id, kind, mission_id }))
+    let about = About::Mission(mission.id);
+    users.into_iter().map(move |user_id| NewJob::of(&Notify { user_id, kind, about }))
 }
 
 /// The room reads it, and everybody who takes part, or did until now, is told to look; and what else there is to tell.
@@ -355,13 +355,16 @@ pub async fn filed(tx: &mut Tx, filed: &Filed) -> Result<()> {
         // Told as an assignment.
         ApplicationStatus::Accepted => return Ok(()),
     };
-    let notice = NewJob::of(&Notify { user_id, kind, mission_id: application.mission_id });
+    let notice = NewJob::of(&Notify { user_id, kind, about: About::Mission(application.mission_id) });
     ledger::enqueue(tx, fresh.then_some(notice)).await
 }
 
-/// A user was notified in the app: the mail that goes with it.
+/// A user was notified in the app: the mail that goes with it. What is about no mission is mailed in the words of its notification.
 pub async fn notified(tx: &mut Tx, notify: &Notify) -> Result<()> {
-    let mission_id = notify.mission_id;
+    let About::Mission(mission_id) = notify.about else {
+        let notice = Mail::Notice { notice: notify.kind, about: notify.about };
+        return ledger::enqueue(tx, [self::mail(notify.user_id, notice)]).await;
+    };
     let mail = match notify.kind {
         NotificationType::MissionAssigned => Mail::MissionAssigned { mission_id },
         NotificationType::AssignmentConfirmed => Mail::AssignmentConfirmed { mission_id },
