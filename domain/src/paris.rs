@@ -82,8 +82,8 @@ mod tests {
     fn a_year_begins_in_paris() {
         assert_eq!(year(datetime!(2026-12-31 22:59 UTC)), 2026);
         assert_eq!(year(datetime!(2026-12-31 23:00 UTC)), 2027);
-        assert_eq!(date(datetime!(2026-06-30 22:00 UTC)), time::macros::date!(2026-07-01));
-        assert_eq!(day_in_words(time::macros::date!(2026-08-01)), "1er août 2026");
+        assert_eq!(date(datetime!(2026-06-30 22:00 UTC)), time::macros::date!(2026 - 07 - 01));
+        assert_eq!(day_in_words(time::macros::date!(2026 - 08 - 01)), "1er août 2026");
     }
 
     #[test]

@@ -173,8 +173,7 @@ impl Amounts {
             .collect();
         let vat = rates.iter().zip(before).map(|(&bps, sum)| {
             let base_cents = if prices == Prices::Gross { net(sum, bps) } else { sum };
-            let vat_cents =
-                if prices == Prices::Gross { sum - base_cents } else { money::share(sum, bps) };
+            let vat_cents = if prices == Prices::Gross { sum - base_cents } else { money::share(sum, bps) };
             VatLine { bps, base_cents, vat_cents }
         });
         Self { vat: vat.collect(), lines }
@@ -276,7 +275,8 @@ mod tests {
         let net = Amounts::of(&lines, Prices::Net);
         let nets: Vec<_> = net.lines.iter().map(|line| line.net_cents).collect();
         assert_eq!(nets, [5_000, 1_001, -500], "1.5 hours at 33.33 are 49.995");
-        let by_rate: Vec<_> = net.vat.iter().map(|line| (line.bps, line.base_cents, line.vat_cents)).collect();
+        let by_rate: Vec<_> =
+            net.vat.iter().map(|line| (line.bps, line.base_cents, line.vat_cents)).collect();
         assert_eq!(by_rate, [(550, 1_001, 55), (2_000, 4_500, 900)]);
         let gross = Amounts::of(&lines, Prices::Gross);
         let (net, vat) = totals(&gross.vat);

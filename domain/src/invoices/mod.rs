@@ -222,7 +222,9 @@ pub async fn credit(
     )
     .fetch_one(&mut *conn)
     .await?;
-    if invoice.kind == InvoiceKind::CreditNote || amount_cents <= 0 || before + amount_cents > invoice.total_cents
+    if invoice.kind == InvoiceKind::CreditNote
+        || amount_cents <= 0
+        || before + amount_cents > invoice.total_cents
     {
         return Err(Error::Conflict {
             code: "CREDIT_EXCEEDS_INVOICE",

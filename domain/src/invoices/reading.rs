@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
-use super::{Content, Invoice, InvoiceKind};
+use super::{Content, Invoice};
 use crate::error::{Error, Result};
 use crate::ids::{InvoiceId, PaymentId, UserId};
 use crate::page::{Cursor, Page};

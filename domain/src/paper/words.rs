@@ -52,7 +52,8 @@ pub fn price(micros: i64) -> String {
 fn decimals(value: i64, places: u32, least: usize) -> String {
     let one = 10_i64.pow(places);
     let sign = if value < 0 { "-" } else { "" };
-    let (whole, rest) = (value.unsigned_abs() / one.unsigned_abs(), value.unsigned_abs() % one.unsigned_abs());
+    let (whole, rest) =
+        (value.unsigned_abs() / one.unsigned_abs(), value.unsigned_abs() % one.unsigned_abs());
     let digits = format!("{rest:0width$}", width = places as usize);
     let kept = digits.trim_end_matches('0').len().max(least);
     let whole = grouped(whole);
