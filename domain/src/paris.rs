@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
-use time::OffsetDateTime;
+use time::{Date, Month, OffsetDateTime};
 
 const DAYS: [&str; 7] = ["lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"];
 const MONTHS: [&str; 12] = [
@@ -38,7 +38,7 @@ pub fn time_of_day(at: OffsetDateTime, locale: &str) -> String {
 }
 
 /// "2 mars 2026", or in English "2 March 2026".
-pub fn date(at: OffsetDateTime, locale: &str) -> String {
+pub fn day(at: OffsetDateTime, locale: &str) -> String {
     let local = local(at);
     if locale == "en" {
         return local.strftime("%-d %B %Y").to_string();
@@ -47,9 +47,22 @@ pub fn date(at: OffsetDateTime, locale: &str) -> String {
     format!("{}{ordinal} {} {}", local.day(), MONTHS[local.month() as usize - 1], local.year())
 }
 
-/// The year that the calendars of Paris show.
+/// The year that counts for numbers: it begins at midnight in Paris.
 pub fn year(at: OffsetDateTime) -> i16 {
     local(at).year()
+}
+
+/// The day in Paris.
+pub fn date(at: OffsetDateTime) -> Date {
+    let local = local(at);
+    let month = Month::try_from(local.month().unsigned_abs()).unwrap_or(Month::January);
+    Date::from_calendar_date(local.year().into(), month, local.day().unsigned_abs()).unwrap_or(at.date())
+}
+
+/// "2 mars 2026".
+pub fn day_in_words(date: Date) -> String {
+    let ordinal = if date.day() == 1 { "er" } else { "" };
+    format!("{}{ordinal} {} {}", date.day(), MONTHS[usize::from(u8::from(date.month())) - 1], date.year())
 }
 
 const PARIS: TimeZone = jiff::tz::get!("Europe/Paris");
@@ -74,6 +87,14 @@ pub(crate) fn local(at: OffsetDateTime) -> Zoned {
 mod tests {
     use super::*;
     use time::macros::datetime;
+
+    #[test]
+    fn a_year_begins_in_paris() {
+        assert_eq!(year(datetime!(2026-12-31 22:59 UTC)), 2026);
+        assert_eq!(year(datetime!(2026-12-31 23:00 UTC)), 2027);
+        assert_eq!(date(datetime!(2026-06-30 22:00 UTC)), time::macros::date!(2026 - 07 - 01));
+        assert_eq!(day_in_words(time::macros::date!(2026 - 08 - 01)), "1er août 2026");
+    }
 
     #[test]
     fn dates_are_read_in_paris() {

@@ -78,6 +78,8 @@ pub trait Payments: Debug + Send + Sync {
     ) -> Answer<'a, MovementPage>;
     /// The transfers of a group, newest first, a hundred at most: whether one was made although nobody heard the answer.
     fn list_transfers<'a>(&'a self, transfer_group: &'a str) -> Answer<'a, Vec<Transfer>>;
+    /// What was taken back of a transfer, newest first, a hundred at most.
+    fn list_reversals<'a>(&'a self, transfer: &'a str) -> Answer<'a, Vec<Reversal>>;
     /// The refunds of an intent, newest first, a hundred at most.
     fn list_refunds<'a>(&'a self, intent: &'a str) -> Answer<'a, Vec<Refund>>;
 }
@@ -170,6 +172,7 @@ pub struct Transfer {
 pub struct Reversal {
     pub id: String,
     pub amount_cents: i64,
+    pub metadata: Metadata,
 }
 
 #[derive(Clone, Debug)]
