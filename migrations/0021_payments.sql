@@ -157,6 +157,7 @@ create table ledger_entries (
     constraint ledger_entries_cause unique (cause)
 );
 create index ledger_entries_payment on ledger_entries (payment_id);
+create index ledger_entries_source on ledger_entries (source_id) where source_id is not null;
 
 create table ledger_postings (
     entry_id     uuid           not null references ledger_entries,

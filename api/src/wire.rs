@@ -26,6 +26,8 @@ pub enum Tag {
     Messages,
     /// What one is told in the app.
     Notifications,
+    /// Paying, being paid, and giving back.
+    Payments,
     /// For admins.
     Admin,
 }

@@ -261,6 +261,16 @@ async fn post(
     Ok(written.execute(conn).await?.rows_affected() > 0)
 }
 
+/// What our balance at Stripe gained or lost by a movement that Stripe names; nothing where the ledger does not know it.
+pub async fn of_source(conn: &mut PgConnection, source: &str) -> Result<Option<i64>> {
+    let cents = sqlx::query_scalar!(
+        "select sum(p.amount_cents)::bigint from ledger_entries e join ledger_postings p on p.entry_id = e.id
+          where e.source_id = $1 and e.event <> 'FEE' and p.account = 'STRIPE'",
+        source,
+    );
+    Ok(cents.fetch_one(conn).await?)
+}
+
 /// What an account holds, as its debits less its credits.
 pub async fn balance(conn: &mut PgConnection, account: Account, owner: Option<UserId>) -> Result<i64> {
     let cents = sqlx::query_scalar!(

@@ -36,9 +36,7 @@ impl MoneyTrouble {
         match self {
             Self::AmountDiffers => "Montant reçu différent du montant demandé : rien n’a été comptabilisé",
             Self::RefundRefused => "Remboursement refusé par Stripe",
-            Self::ReversalRefused => {
-                "Annulation de virement refusée par Stripe : le talent doit cette somme"
-            }
+            Self::ReversalRefused => "Annulation de virement refusée par Stripe : le talent doit cette somme",
             Self::PayoutRefused => "Virement à un talent refusé par Stripe",
             Self::Disputed => "Paiement contesté auprès de la banque",
             Self::Drift => "Écart entre Stripe et le grand livre",

@@ -2,10 +2,12 @@
 //!
 //! One job is one file here (payload and policy) and one file of the same name in `workers` (the handler).
 
+pub mod alert_money;
 pub mod alert_operations;
 pub mod alert_report;
 pub mod alert_unfilled;
 pub mod cancel_cascade;
+pub mod cancel_payment;
 pub mod digest_unread;
 pub mod dispatch_wave;
 pub mod effects;
@@ -18,17 +20,24 @@ pub mod ledger;
 pub mod lock_chat;
 pub mod match_mission;
 pub mod notify;
+pub mod pay_out;
 pub mod purge;
 pub mod queues;
+pub mod reconcile_stripe;
+pub mod refund_payment;
 pub mod rematch_open;
 pub mod request_password_reset;
 pub mod schedule;
 pub mod send_mail;
+pub mod settle_payment;
+pub mod sync_connect;
 
+pub use alert_money::{AlertMoney, MoneyTrouble};
 pub use alert_operations::AlertOperations;
 pub use alert_report::AlertReport;
 pub use alert_unfilled::{AlertUnfilled, Occasion};
 pub use cancel_cascade::CancelCascade;
+pub use cancel_payment::CancelPayment;
 pub use digest_unread::DigestUnread;
 pub use dispatch_wave::DispatchWave;
 pub use enforce_account::EnforceAccount;
@@ -40,17 +49,24 @@ pub use ledger::{Job, Policy};
 pub use lock_chat::LockChat;
 pub use match_mission::MatchMission;
 pub use notify::Notify;
+pub use pay_out::PayOut;
 pub use purge::Purge;
+pub use reconcile_stripe::ReconcileStripe;
+pub use refund_payment::RefundPayment;
 pub use rematch_open::RematchOpen;
 pub use request_password_reset::RequestPasswordReset;
 pub use send_mail::{Mail, SendMail};
+pub use settle_payment::SettlePayment;
+pub use sync_connect::SyncConnect;
 
 /// Every kind of job. `workers::handlers` must know them all; a test compares.
 pub const KINDS: &[Policy] = &[
+    AlertMoney::POLICY,
     AlertOperations::POLICY,
     AlertReport::POLICY,
     AlertUnfilled::POLICY,
     CancelCascade::POLICY,
+    CancelPayment::POLICY,
     DigestUnread::POLICY,
     DispatchWave::POLICY,
     EnforceAccount::POLICY,
@@ -61,8 +77,13 @@ pub const KINDS: &[Policy] = &[
     LockChat::POLICY,
     MatchMission::POLICY,
     Notify::POLICY,
+    PayOut::POLICY,
     Purge::POLICY,
+    ReconcileStripe::POLICY,
+    RefundPayment::POLICY,
     RematchOpen::POLICY,
     RequestPasswordReset::POLICY,
     SendMail::POLICY,
+    SettlePayment::POLICY,
+    SyncConnect::POLICY,
 ];

@@ -12,8 +12,6 @@ use crate::queues;
 pub struct ReconcileStripe {}
 
 impl Job for ReconcileStripe {
-    const POLICY: Policy = Policy::new("reconcile-stripe", queues::DEFAULT)
-        .low()
-        .timeout(Duration::from_secs(300))
-        .at_most(1);
+    const POLICY: Policy =
+        Policy::new("reconcile-stripe", queues::DEFAULT).low().timeout(Duration::from_secs(300)).at_most(1);
 }

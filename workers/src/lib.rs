@@ -6,10 +6,12 @@ pub mod geocoder;
 pub mod mailer;
 
 mod account_mail;
+mod alert_money;
 mod alert_operations;
 mod alert_report;
 mod alert_unfilled;
 mod cancel_cascade;
+mod cancel_payment;
 mod digest_unread;
 mod dispatch_wave;
 mod enforce_account;
@@ -20,14 +22,21 @@ mod geocode_mission;
 mod lock_chat;
 mod match_mission;
 mod notify;
+mod pay_out;
 mod purge;
+mod reconcile_stripe;
+mod refund_payment;
 mod rematch_open;
 mod request_password_reset;
 mod send_mail;
+mod settle_payment;
+mod stripe;
+mod sync_connect;
 
 use std::io;
 use std::sync::Arc;
 
+use domain::parties::Party;
 use domain::{Clock, Db};
 use tokio_util::sync::CancellationToken;
 
@@ -48,15 +57,21 @@ pub struct App {
     pub alert_email: Option<String>,
     /// Who is asked where an address is; nobody, when none is configured.
     pub geocoder: Option<Arc<dyn Geocoder>>,
+    /// Who moves money; nobody, when none is configured.
+    pub payments: Option<Arc<dyn stripe_connect::Payments>>,
+    /// Who issues invoices for commissions.
+    pub platform: Arc<Party>,
 }
 
 /// Every kind of job and who runs it.
 pub fn handlers(app: App) -> Handlers<App> {
     Handlers::new(app)
+        .on(alert_money::run)
         .on(alert_operations::run)
         .on(alert_report::run)
         .on(alert_unfilled::run)
         .on(cancel_cascade::run)
+        .on(cancel_payment::run)
         .on(digest_unread::run)
         .on(dispatch_wave::run)
         .on(enforce_account::run)
@@ -67,10 +82,15 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(lock_chat::run)
         .on_together(16, match_mission::run)
         .on(notify::run)
+        .on(pay_out::run)
         .on(purge::run)
+        .on(reconcile_stripe::run)
+        .on(refund_payment::run)
         .on(rematch_open::run)
         .on(request_password_reset::run)
         .on(send_mail::run)
+        .on(settle_payment::run)
+        .on(sync_connect::run)
 }
 
 /// One worker process, until `stop` is cancelled and what runs has ended.
@@ -87,7 +107,9 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> io::R
     let db = Db::connect(&config.database_url, config.database_connections, bus).map_err(io::Error::other)?;
     let mailer = Arc::new(Mailer::new(&config.mail)?);
     let alert_email = Some(config.alert_email.clone()).filter(|address| !address.is_empty());
-    let app = App { db: db.clone(), clock: clock.clone(), mailer, alert_email, geocoder };
+    let payments = config.stripe.connect().map_err(io::Error::other)?;
+    let platform = Arc::new(config.platform.party());
+    let app = App { db: db.clone(), clock: clock.clone(), mailer, alert_email, geocoder, payments, platform };
     let engine = engine::Config {
         slots: config.slots(),
         database_url: config.database_url,

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use domain::payments::RefundWay;
 use domain::payments::refunds::{self, Step, Underway};
+use domain::payments::{RefundWay, invoicing};
 use jobs::alert_money::MoneyTrouble;
 use jobs::{RefundPayment, effects};
 use stripe_connect::{NewRefund, Payments, RefundStatus};
@@ -43,13 +43,16 @@ pub async fn run(job: RefundPayment, run: Run<App>) -> JobResult {
     let made = match underway.refund.way {
         RefundWay::Stripe => refund(&*provider, &underway).await?.map(Some),
         // The money has gone already.
-        RefundWay::External | RefundWay::Dispute => Ok(None),
+        RefundWay::External => Ok(find_external(&*provider, &underway).await?),
+        RefundWay::Dispute => Ok(None),
     };
     let mut tx = run.begin().await?;
     match made {
         Ok(id) => {
             if let Some(refunded) = refunds::mark_succeeded(&mut tx, &underway, id.as_deref(), now).await? {
-                effects::payments::refunded(&mut tx, &refunded, now).await?;
+                effects::payments::refunded(&mut tx, &refunded).await?;
+                let credited = invoicing::credit(&mut tx, &refunded, now).await?;
+                effects::papers::issued(&mut tx, &credited).await?;
             }
         }
         Err(refusal) => {
@@ -72,7 +75,8 @@ async fn reverse(
     if stripe::may_be_forgotten(underway.asked_before) {
         let known = stripe::decided(provider.list_reversals(transfer).await)?.map_err(JobError::Retry)?;
         let id = refund.id.to_string();
-        let ours = |made: &stripe_connect::Reversal| made.metadata.contains(&("refundId".to_owned(), id.clone()));
+        let ours =
+            |made: &stripe_connect::Reversal| made.metadata.contains(&("refundId".to_owned(), id.clone()));
         if let Some(made) = known.into_iter().find(ours) {
             return Ok(Ok(made.id));
         }
@@ -99,6 +103,15 @@ async fn refund(provider: &dyn Payments, underway: &Underway) -> Result<Result<S
     let new = NewRefund { intent, amount_cents: refund.amount_cents, metadata };
     let answer = stripe::decided(provider.create_refund(&refund.key(), &new).await)?;
     Ok(answer.and_then(judged))
+}
+
+/// What Stripe calls a refund that was made on its own pages, for who compares.
+async fn find_external(provider: &dyn Payments, underway: &Underway) -> Result<Option<String>, JobError> {
+    let Some(intent) = &underway.payment.intent_id else { return Ok(None) };
+    let known = stripe::decided(provider.list_refunds(intent).await)?.map_err(JobError::Retry)?;
+    let ours = |made: &stripe_connect::Refund| made.metadata.iter().any(|(name, _)| name == "refundId");
+    let mut others = known.into_iter().filter(|made| !ours(made));
+    Ok(others.find(|made| made.amount_cents == underway.refund.amount_cents).map(|made| made.id))
 }
 
 /// What is pending has left our balance.

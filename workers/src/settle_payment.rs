@@ -1,6 +1,6 @@
-use domain::payments::{self, events, settling};
-use jobs::settle_payment::{SettleCause, SettlePayment};
+use domain::payments::{self, events, invoicing, settling};
 use jobs::effects;
+use jobs::settle_payment::{SettleCause, SettlePayment};
 
 use crate::App;
 use crate::engine::{JobResult, Run};
@@ -19,5 +19,9 @@ pub async fn run(job: SettlePayment, run: Run<App>) -> JobResult {
     let Some(payment) = payment else { return run.done_without_effects() };
     let settled = settling::settle(&mut tx, payment, now).await?;
     effects::payments::settled(&mut tx, &settled, now).await?;
+    if settled.paid {
+        let issued = invoicing::issue(&mut tx, &settled.payment, &run.app.platform, now).await?;
+        effects::papers::issued(&mut tx, &issued).await?;
+    }
     run.done(tx).await
 }

@@ -99,6 +99,30 @@ notification_types! {
     LocationUnknown "LOCATION_UNKNOWN"
         fr "Adresse introuvable" "L’adresse de votre mission n’a pas été trouvée. Précisez-la pour lancer la recherche."
         en "Address not found" "The address of your mission was not found. Correct it to start the search."
+    /// To the client: the own payment has come.
+    PaymentConfirmed "PAYMENT_CONFIRMED"
+        fr "Paiement reçu" "Votre paiement est enregistré. La facture vous attend dans votre espace."
+        en "Payment received" "Your payment has been received. The invoice is in your account."
+    /// To the talent: the client has paid; the share follows once the work is done.
+    PaymentReceived "PAYMENT_RECEIVED"
+        fr "Le client a payé" "Le paiement est sécurisé. Votre part vous sera virée après la prestation."
+        en "The client has paid" "The payment is secured. Your share follows once the work is done."
+    /// To the client: more was worked than planned.
+    SupplementDue "SUPPLEMENT_DUE"
+        fr "Complément à régler" "La durée réelle dépasse la durée prévue : un complément reste à régler."
+        en "Supplement due" "More was worked than planned: a supplement is to be paid."
+    /// To the client: money has gone back.
+    RefundMade "REFUND_MADE"
+        fr "Remboursement effectué" "Un remboursement est en route vers votre moyen de paiement. L’avoir vous attend dans votre espace."
+        en "Refund made" "A refund is on its way to you. The credit note is in your account."
+    /// To the talent: a part of a payment has gone back to the client.
+    PaymentReduced "PAYMENT_REDUCED"
+        fr "Paiement réduit" "Une partie d’un paiement a été rendue au client. Votre solde en tient compte."
+        en "Payment reduced" "Part of a payment has gone back to the client. Your balance shows it."
+    /// To the talent: a share was transferred.
+    PayoutSent "PAYOUT_SENT"
+        fr "Virement en route" "Votre part a été virée sur votre compte."
+        en "Payout on its way" "Your share has been transferred to your account."
     /// To admins: a member has reported a message of a conversation.
     MessageReported "MESSAGE_REPORTED"
         fr "Message signalé" "Un membre d’une conversation a signalé un message. Lisez la conversation et décidez."

@@ -92,10 +92,10 @@ pub async fn called_off(conn: &mut PgConnection, mission: &Mission, now: OffsetD
         let owed = match row.status {
             AssignmentStatus::Cancelled => Owed {
                 cents: owed(mission, row.amount_cents),
-                cause: "called-off",
+                cause: refunds::CALLED_OFF,
                 reason: "Mission annulée",
             },
-            _ => Owed { cents: 0, cause: "called-off", reason: "Désistement du talent" },
+            _ => Owed { cents: 0, cause: refunds::CALLED_OFF, reason: "Désistement du talent" },
         };
         closed.close(&mut *conn, row.id, owed, now).await?;
     }
@@ -110,7 +110,7 @@ pub async fn booking_ended(
     now: OffsetDateTime,
 ) -> Result<Closed> {
     let mut closed = Closed::default();
-    let owed = Owed { cents: due_cents, cause: "called-off", reason: "Réservation annulée" };
+    let owed = Owed { cents: due_cents, cause: refunds::CALLED_OFF, reason: "Réservation annulée" };
     for payment in list_of_booking(&mut *conn, booking).await? {
         closed.close(&mut *conn, payment, owed, now).await?;
     }

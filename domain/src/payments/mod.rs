@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod asking;
 pub mod closing;
 pub mod events;
+pub mod invoicing;
 pub mod payouts;
 pub mod reading;
 pub mod refunds;

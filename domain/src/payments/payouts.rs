@@ -109,6 +109,12 @@ pub async fn schedule(
     Ok(scheduled.fetch_optional(conn).await?.map(|payout| Scheduled { payout, due_at }))
 }
 
+/// A payment's payout that waits for its time, or for what stood against it.
+pub async fn find_scheduled(conn: &mut PgConnection, payment: PaymentId) -> Result<Option<Scheduled>> {
+    let payout = find(conn, payment).await?.filter(|payout| payout.status == PayoutStatus::Scheduled);
+    Ok(payout.and_then(|payout| Some(Scheduled { payout: payout.id, due_at: payout.due_at? })))
+}
+
 /// A talent's payouts that wait for their time, or for what stood against them.
 pub async fn list_scheduled(conn: &mut PgConnection, talent: UserId) -> Result<Vec<Scheduled>> {
     let waiting = sqlx::query!(

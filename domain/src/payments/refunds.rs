@@ -6,9 +6,13 @@ use time::{Duration, OffsetDateTime};
 
 use super::payouts::{self, PayoutStatus};
 use super::{Payment, PaymentStatus};
+use crate::bookings;
 use crate::error::{Error, Result};
 use crate::ids::{PaymentId, RefundId, UserId};
 use crate::ledger;
+
+/// What was to be done will not be: the cause of a refund, once for each payment.
+pub const CALLED_OFF: &str = "called-off";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, sqlx::Type)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -35,6 +39,7 @@ pub enum RefundWay {
 pub struct Refund {
     pub id: RefundId,
     pub payment_id: PaymentId,
+    pub cause: String,
     pub way: RefundWay,
     pub amount_cents: i64,
     pub reason: String,
@@ -60,7 +65,7 @@ macro_rules! select_refunds {
     ($rest:literal $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
             Refund,
-            r#"select id as "id: _", payment_id as "payment_id: _", way as "way: _", amount_cents, reason, status as "status: _",
+            r#"select id as "id: _", payment_id as "payment_id: _", cause, way as "way: _", amount_cents, reason, status as "status: _",
                       refund_id, reversal_cents, reversal_id, asked_at, created_at
                  from refunds "# + $rest
             $(, $argument)*
@@ -119,7 +124,7 @@ pub async fn request(
         Refund,
         r#"insert into refunds (id, payment_id, cause, way, amount_cents, reason, requested_by, created_at)
            values ($1, $2, $3, $4, $5, $6, $7, $8)
-           returning id as "id: _", payment_id as "payment_id: _", way as "way: _", amount_cents, reason, status as "status: _",
+           returning id as "id: _", payment_id as "payment_id: _", cause, way as "way: _", amount_cents, reason, status as "status: _",
                      refund_id, reversal_cents, reversal_id, asked_at, created_at"#,
         RefundId::new().0,
         payment.id.0,
@@ -236,8 +241,8 @@ pub async fn mark_not_reversed(conn: &mut PgConnection, underway: &Underway) -> 
 pub struct Refunded {
     pub payment: Payment,
     pub refund: Refund,
-    /// Everything of the payment has gone back.
-    pub whole: bool,
+    /// What had gone back before it.
+    pub returned_cents: i64,
 }
 
 /// The money has gone back: by Stripe's answer, or by what Stripe told.
@@ -265,7 +270,10 @@ pub async fn mark_succeeded(
     let refund = Refund { status: RefundStatus::Succeeded, ..underway.refund.clone() };
     ledger::refunded(&mut *conn, &payment, &refund, returned, refund_id, now).await?;
     let whole = returned + refund.amount_cents >= payment.amount_cents;
-    Ok(Some(Refunded { payment, refund, whole }))
+    if let Some(booking) = payment.booking_id.filter(|_| whole || refund.cause == CALLED_OFF) {
+        bookings::mark_refunded(conn, booking, now).await?;
+    }
+    Ok(Some(Refunded { payment, refund, returned_cents: returned }))
 }
 
 /// Stripe refused the refund: what was reserved for it is free again, and somebody has to look.

@@ -76,7 +76,7 @@ async fn settle_paid(conn: &mut PgConnection, settled: &mut Settled, now: Offset
     let Some(owed) = owed else { return Ok(()) };
     // It was called off while the client paid.
     let late = NewRefund {
-        cause: "called-off",
+        cause: refunds::CALLED_OFF,
         way: RefundWay::Stripe,
         amount_cents: payment.amount_cents - owed,
         reason: "Annulé avant le paiement",

@@ -1,4 +1,7 @@
-//! What an event sets off, in one file. Domain functions return an outcome; endpoints and handlers pass it here.
+//! What an event sets off, in this file and, by area, in those beside it. Domain functions return an outcome; endpoints and
+//! handlers pass it here.
+
+pub mod payments;
 
 use domain::account_decisions::Decision;
 use domain::applications::{ApplicationStatus, Filed};
@@ -375,6 +378,12 @@ pub async fn notified(tx: &mut Tx, notify: &Notify) -> Result<()> {
         NotificationType::MissionCancelled => Mail::MissionCancelled { mission_id },
         NotificationType::CancellationConfirmed => Mail::CancellationConfirmed { mission_id },
         NotificationType::MissionExpired => Mail::MissionExpired { mission_id },
+        NotificationType::PaymentConfirmed
+        | NotificationType::PaymentReceived
+        | NotificationType::SupplementDue
+        | NotificationType::RefundMade
+        | NotificationType::PaymentReduced
+        | NotificationType::PayoutSent => Mail::Notice { notice: notify.kind, about: notify.about },
         NotificationType::MissionUnfilled | NotificationType::MissionDeadline => {
             Mail::MissionUnfilled { mission_id }
         }

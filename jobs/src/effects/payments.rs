@@ -20,9 +20,7 @@ use crate::{CancelPayment, Notify, PayOut, RefundPayment, SettlePayment, SyncCon
 /// An event of Stripe was stored for the first time.
 pub async fn event_stored(tx: &mut Tx, event: &StripeEvent) -> Result<()> {
     let job = match event.concern() {
-        Concern::Payment => {
-            NewJob::of(&SettlePayment { cause: SettleCause::Event(event.id.clone()) })
-        }
+        Concern::Payment => NewJob::of(&SettlePayment { cause: SettleCause::Event(event.id.clone()) }),
         Concern::Account => NewJob::of(&SyncConnect { event_id: event.id.clone() }),
         Concern::Nobody => return Ok(()),
     };
@@ -86,7 +84,8 @@ pub async fn closed(tx: &mut Tx, closed: &Closed) -> Result<()> {
     let Closed { refunds, payouts, unwanted, supplement } = closed;
     let jobs = refunds.iter().filter(|requested| !requested.again).map(refund);
     let jobs = jobs.chain(payouts.iter().map(payout));
-    let jobs = jobs.chain(unwanted.iter().map(|payment_id| NewJob::of(&CancelPayment { payment_id: *payment_id })));
+    let jobs =
+        jobs.chain(unwanted.iter().map(|payment_id| NewJob::of(&CancelPayment { payment_id: *payment_id })));
     let jobs = jobs.chain(supplement.iter().map(|payment| {
         notice(payment, payment.payer_id, NotificationType::SupplementDue, &format!("payment:{}", payment.id))
     }));
@@ -135,6 +134,16 @@ pub async fn paid_out(tx: &mut Tx, payment: &Payment) -> Result<()> {
 pub async fn payout_refused(tx: &mut Tx, payment: &Payment, key: &str, refusal: &str) -> Result<()> {
     let detail = format!("Paiement {} : {refusal}", payment.id);
     ledger::enqueue(tx, [alert(MoneyTrouble::PayoutRefused, key.to_owned(), detail)]).await
+}
+
+/// Stripe and the ledger do not say the same.
+pub async fn drifted(tx: &mut Tx, drift: &[String], now: OffsetDateTime) -> Result<()> {
+    const SHOWN: usize = 10;
+    let mut detail = drift.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(" ; ");
+    if drift.len() > SHOWN {
+        detail.push_str(&format!(" ; et {} autres", drift.len() - SHOWN));
+    }
+    ledger::enqueue(tx, [alert(MoneyTrouble::Drift, format!("drift:{}", now.date()), detail)]).await
 }
 
 /// A talent's account may be paid now: what waited for that goes.

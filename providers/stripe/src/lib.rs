@@ -7,6 +7,7 @@
 mod answers;
 mod client;
 mod fault;
+mod settings;
 pub mod signature;
 
 use std::fmt::Debug;
@@ -16,6 +17,7 @@ use time::OffsetDateTime;
 
 pub use crate::client::Stripe;
 pub use crate::fault::Fault;
+pub use crate::settings::StripeSettings;
 
 /// The version of Stripe's API that is spoken here. Webhook endpoints should be created with it.
 pub const API_VERSION: &str = "2026-09-30.endive";
