@@ -4,6 +4,7 @@ pub mod admin;
 pub mod auth;
 pub mod availability;
 pub mod config;
+pub mod contracts;
 pub mod conversations;
 pub mod credentials;
 pub mod error;
@@ -28,8 +29,10 @@ pub mod pressure;
 pub mod professions;
 pub mod profiles;
 pub mod queues;
+pub mod quotes;
 pub mod rate_limit;
 pub mod sessions;
+pub mod signatures;
 pub mod token;
 pub mod wire;
 
