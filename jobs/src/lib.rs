@@ -10,9 +10,12 @@ pub mod cancel_cascade;
 pub mod cancel_payment;
 pub mod digest_unread;
 pub mod dispatch_wave;
+pub mod draft_contract;
 pub mod effects;
 pub mod enforce_account;
+pub mod expire_contract;
 pub mod expire_mission;
+pub mod expire_quote;
 pub mod expire_site_invitation;
 pub mod geocode_address;
 pub mod geocode_mission;
@@ -26,9 +29,12 @@ pub mod queues;
 pub mod reconcile_stripe;
 pub mod refund_payment;
 pub mod rematch_open;
+pub mod remind_quote;
+pub mod remind_signature;
 pub mod request_password_reset;
 pub mod schedule;
 pub mod send_mail;
+pub mod send_signature_code;
 pub mod settle_payment;
 pub mod sync_connect;
 
@@ -40,8 +46,11 @@ pub use cancel_cascade::CancelCascade;
 pub use cancel_payment::CancelPayment;
 pub use digest_unread::DigestUnread;
 pub use dispatch_wave::DispatchWave;
+pub use draft_contract::{ContractOf, DraftContract};
 pub use enforce_account::EnforceAccount;
+pub use expire_contract::ExpireContract;
 pub use expire_mission::ExpireMission;
+pub use expire_quote::ExpireQuote;
 pub use expire_site_invitation::ExpireSiteInvitation;
 pub use geocode_address::{AddressOf, GeocodeAddress};
 pub use geocode_mission::GeocodeMission;
@@ -54,8 +63,11 @@ pub use purge::Purge;
 pub use reconcile_stripe::ReconcileStripe;
 pub use refund_payment::RefundPayment;
 pub use rematch_open::RematchOpen;
+pub use remind_quote::RemindQuote;
+pub use remind_signature::RemindSignature;
 pub use request_password_reset::RequestPasswordReset;
 pub use send_mail::{Mail, SendMail};
+pub use send_signature_code::SendSignatureCode;
 pub use settle_payment::SettlePayment;
 pub use sync_connect::SyncConnect;
 
@@ -69,8 +81,11 @@ pub const KINDS: &[Policy] = &[
     CancelPayment::POLICY,
     DigestUnread::POLICY,
     DispatchWave::POLICY,
+    DraftContract::POLICY,
     EnforceAccount::POLICY,
+    ExpireContract::POLICY,
     ExpireMission::POLICY,
+    ExpireQuote::POLICY,
     ExpireSiteInvitation::POLICY,
     GeocodeAddress::POLICY,
     GeocodeMission::POLICY,
@@ -82,8 +97,11 @@ pub const KINDS: &[Policy] = &[
     ReconcileStripe::POLICY,
     RefundPayment::POLICY,
     RematchOpen::POLICY,
+    RemindQuote::POLICY,
+    RemindSignature::POLICY,
     RequestPasswordReset::POLICY,
     SendMail::POLICY,
+    SendSignatureCode::POLICY,
     SettlePayment::POLICY,
     SyncConnect::POLICY,
 ];

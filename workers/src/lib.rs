@@ -14,8 +14,11 @@ mod cancel_cascade;
 mod cancel_payment;
 mod digest_unread;
 mod dispatch_wave;
+mod draft_contract;
 mod enforce_account;
+mod expire_contract;
 mod expire_mission;
+mod expire_quote;
 mod expire_site_invitation;
 mod geocode_address;
 mod geocode_mission;
@@ -27,8 +30,11 @@ mod purge;
 mod reconcile_stripe;
 mod refund_payment;
 mod rematch_open;
+mod remind_quote;
+mod remind_signature;
 mod request_password_reset;
 mod send_mail;
+mod send_signature_code;
 mod settle_payment;
 mod stripe;
 mod sync_connect;
@@ -74,8 +80,11 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(cancel_payment::run)
         .on(digest_unread::run)
         .on(dispatch_wave::run)
+        .on(draft_contract::run)
         .on(enforce_account::run)
+        .on(expire_contract::run)
         .on(expire_mission::run)
+        .on(expire_quote::run)
         .on(expire_site_invitation::run)
         .on(geocode_address::run)
         .on(geocode_mission::run)
@@ -87,8 +96,11 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(reconcile_stripe::run)
         .on(refund_payment::run)
         .on(rematch_open::run)
+        .on(remind_quote::run)
+        .on(remind_signature::run)
         .on(request_password_reset::run)
         .on(send_mail::run)
+        .on(send_signature_code::run)
         .on(settle_payment::run)
         .on(sync_connect::run)
 }

@@ -44,6 +44,12 @@ apis! {
         crate::invitations::InvitationsApi,
     ]
     [
+        crate::quotes::QuotesApi,
+        crate::contracts::ContractsApi,
+        crate::signatures::SignaturesApi,
+        crate::contracts::admin::ContractsAdminApi,
+    ]
+    [
         crate::conversations::ConversationsApi,
         crate::message_reports::MessageReportsApi,
         crate::notifications::NotificationsApi,

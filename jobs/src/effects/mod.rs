@@ -3,6 +3,9 @@
 
 pub mod payments;
 
+pub mod contracts;
+pub mod quotes;
+
 use domain::account_decisions::Decision;
 use domain::applications::{ApplicationStatus, Filed};
 use domain::assignments::{Accepted, Assigned, Leftovers, Released, Way};
@@ -25,9 +28,9 @@ use time::{Duration, OffsetDateTime};
 
 use crate::ledger::{self, NewJob};
 use crate::{
-    AddressOf, AlertOperations, AlertReport, AlertUnfilled, CancelCascade, DispatchWave, EnforceAccount,
-    ExpireMission, ExpireSiteInvitation, GeocodeAddress, GeocodeMission, LockChat, Mail, MatchMission,
-    Notify, Occasion, RematchOpen, RequestPasswordReset, SendMail,
+    AddressOf, AlertOperations, AlertReport, AlertUnfilled, CancelCascade, ContractOf, DispatchWave,
+    DraftContract, EnforceAccount, ExpireMission, ExpireSiteInvitation, GeocodeAddress, GeocodeMission,
+    LockChat, Mail, MatchMission, Notify, Occasion, RematchOpen, RequestPasswordReset, SendMail,
 };
 
 /// A mission was posted: match it, once it is known where it is, and look at it again when time has passed.
@@ -185,7 +188,8 @@ pub async fn assigned(tx: &mut Tx, accepted: &Accepted, now: OffsetDateTime) -> 
     let client = Some(mission.client_id).filter(|_| *way == Way::Invitation);
     let jobs = notices(mission, NotificationType::MissionAssigned, client)
         .chain(notices(mission, NotificationType::AssignmentConfirmed, [assignment.talent_id]))
-        .chain(notices(mission, NotificationType::ApplicationRejected, passed_over.iter().copied()));
+        .chain(notices(mission, NotificationType::ApplicationRejected, passed_over.iter().copied()))
+        .chain([NewJob::of(&DraftContract { of: ContractOf::Assignment(assignment.id) })]);
     ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
     let message = match way {
         Way::Invitation => "Un talent a accepté la mission et rejoint la conversation.",
@@ -392,6 +396,8 @@ pub async fn notified(tx: &mut Tx, notify: &Notify) -> Result<()> {
         | NotificationType::ApplicationWithdrawn
         | NotificationType::LocationUnknown
         | NotificationType::MessageReported => return Ok(()),
+        // About no mission.
+        _ => return Ok(()),
     };
     ledger::enqueue(tx, [self::mail(notify.user_id, mail)]).await
 }
