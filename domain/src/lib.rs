@@ -14,6 +14,7 @@ pub mod bus;
 pub mod clock;
 pub mod conversations;
 pub mod db;
+pub mod documents;
 pub mod email_changes;
 pub mod error;
 pub mod establishments;

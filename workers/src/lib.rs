@@ -4,6 +4,7 @@ pub mod config;
 pub mod engine;
 pub mod geocoder;
 pub mod mailer;
+pub mod paper;
 
 mod account_mail;
 mod alert_operations;

@@ -1,5 +1,6 @@
 //! What stands on a sheet: words and where they belong. How it looks is the renderer's.
 
+pub mod invoice;
 mod words;
 
 use time::OffsetDateTime;

@@ -101,7 +101,11 @@ impl Fonts {
         let letter = |c: char| match c {
             '\n' => c,
             '\t' | '\u{2028}' | '\u{2029}' => ' ',
-            c if c.is_control() || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}') => '\0',
+            c if c.is_control()
+                || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}') =>
+            {
+                '\0'
+            }
             c if known(c) => c,
             _ => '?',
         };
