@@ -9,7 +9,7 @@ use crate::ids::{AssignmentId, MissionId, UserId};
 use crate::missions::{self, Mission, MissionStatus, NOT_A_PARTICIPANT};
 use crate::sessions::Viewer;
 use crate::users::Role;
-use crate::{exclusions, working_time};
+use crate::{contracts, exclusions, working_time};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -36,8 +36,8 @@ pub struct Assignment {
 pub enum Way {
     /// The talent accepted an invitation.
     Invitation,
-    /// The client accepted an application, perhaps against the working-time guard.
-    Application { working_time_override: Option<Override> },
+    /// The client accepted an application at the rate that it proposed, perhaps against the working-time guard.
+    Application { hourly_rate_cents: i32, working_time_override: Option<Override> },
 }
 
 /// Why, and by whom, the working-time guard was overridden.
@@ -95,14 +95,16 @@ pub async fn assign(
     if unwanted || !mission.takes_people(now) {
         return Err(missions::NOT_OPEN);
     }
-    let over = match &way {
-        Way::Application { working_time_override } => working_time_override.as_ref(),
-        Way::Invitation => None,
+    let (over, rate) = match &way {
+        Way::Application { hourly_rate_cents, working_time_override } => {
+            (working_time_override.as_ref(), Some(*hourly_rate_cents))
+        }
+        Way::Invitation => (None, None),
     };
     let assignment = sqlx::query_as!(
         Assignment,
-        r#"insert into assignments (id, mission_id, talent_id, period, created_at, override_reason, override_by)
-           select $1, $2, id, tstzrange($4, $5), $6, $7, $8 from users where id = $3 and status = 'VERIFIED' for no key update
+        r#"insert into assignments (id, mission_id, talent_id, period, created_at, override_reason, override_by, hourly_rate_cents)
+           select $1, $2, id, tstzrange($4, $5), $6, $7, $8, $9 from users where id = $3 and status = 'VERIFIED' for no key update
            returning id as "id: _", mission_id as "mission_id: _", talent_id as "talent_id: _", status as "status: _", created_at"#,
         AssignmentId::new().0,
         mission.id.0,
@@ -112,6 +114,7 @@ pub async fn assign(
         now,
         over.map(|over| over.reason.as_str()),
         over.map(|over| over.by.0),
+        rate,
     )
     .fetch_optional(&mut *conn)
     .await
@@ -314,6 +317,7 @@ async fn release(
     )
     .execute(&mut *conn)
     .await?;
+    contracts::call_off(&mut *conn, id, Some(assignment.id), now).await?;
     Ok(Released { mission: missions::get(conn, id).await?, talent })
 }
 

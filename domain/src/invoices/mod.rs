@@ -154,7 +154,7 @@ impl Invoice {
 
     /// The day that it bears.
     pub fn issued_on(&self) -> Date {
-        paris::date(self.issued_at)
+        paris::day(self.issued_at)
     }
 }
 
@@ -179,7 +179,7 @@ pub async fn issue(conn: &mut PgConnection, new: NewInvoice, now: OffsetDateTime
         cause: &new.cause,
         corrects_id: None,
         payment_id: new.payment_id,
-        due_on: paris::date(now) + Duration::days(days),
+        due_on: paris::day(now) + Duration::days(days),
         paid_at,
         content: Content {
             issuer,
@@ -245,13 +245,13 @@ pub async fn credit(
         cause,
         corrects_id: Some(invoice.id),
         payment_id: invoice.payment_id,
-        due_on: paris::date(now),
+        due_on: paris::day(now),
         paid_at: None,
         content: Content {
             lines: amounts.lines,
             vat: amounts.vat,
             prepaid: false,
-            corrects: Some(Corrected { reference, issued_on: paris::date(invoice.issued_at) }),
+            corrects: Some(Corrected { reference, issued_on: paris::day(invoice.issued_at) }),
             ..content
         },
     };

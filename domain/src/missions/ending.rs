@@ -5,6 +5,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::{CancelCause, Mission, MissionStatus, get, get_owned, lock, lock_managed};
 use crate::assignments::{self, Leftovers};
+use crate::contracts;
 use crate::error::{Error, Result};
 use crate::ids::{MissionId, UserId};
 use crate::sessions::Viewer;
@@ -137,10 +138,11 @@ async fn end(
         cents,
         now,
     );
-    match ended.fetch_optional(&mut *conn).await? {
-        Some(_) => Ok(Some(Cancelled { mission: get(conn, id).await? })),
-        None => Ok(None),
+    if ended.fetch_optional(&mut *conn).await?.is_none() {
+        return Ok(None);
     }
+    contracts::call_off(&mut *conn, id, None, now).await?;
+    Ok(Some(Cancelled { mission: get(conn, id).await? }))
 }
 
 /// What became of an open mission whose start has come. See `jobs::effects::expired`.

@@ -83,7 +83,7 @@ fn blocks(invoice: &Invoice) -> Vec<Block> {
     let mut mentions: Vec<String> = mandate(invoice).into_iter().collect();
     mentions.extend(content.exemption.and_then(|vat| vat.mention()).map(|mention| format!("{mention}.")));
     match invoice.paid_at.filter(|_| content.prepaid) {
-        Some(at) => mentions.push(format!("Payée le {} par carte bancaire.", day(crate::paris::date(at)))),
+        Some(at) => mentions.push(format!("Payée le {} par carte bancaire.", day(crate::paris::day(at)))),
         None if invoice.kind == InvoiceKind::Invoice => {
             mentions.push(format!("À payer au plus tard le {}.", day(invoice.due_on)));
         }
