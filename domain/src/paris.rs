@@ -59,6 +59,11 @@ pub fn day(at: OffsetDateTime) -> Date {
     Date::from_calendar_date(local.year().into(), month, local.day().unsigned_abs()).unwrap_or(at.date())
 }
 
+/// "02/03/2026 10:30:12".
+pub fn stamp(at: OffsetDateTime) -> String {
+    local(at).strftime("%d/%m/%Y %H:%M:%S").to_string()
+}
+
 /// "2 mars 2026".
 pub fn day_in_words(date: Date) -> String {
     let ordinal = if date.day() == 1 { "er" } else { "" };

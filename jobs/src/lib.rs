@@ -21,6 +21,7 @@ pub mod notify;
 pub mod purge;
 pub mod queues;
 pub mod rematch_open;
+pub mod render_document;
 pub mod request_password_reset;
 pub mod schedule;
 pub mod send_mail;
@@ -42,6 +43,7 @@ pub use match_mission::MatchMission;
 pub use notify::Notify;
 pub use purge::Purge;
 pub use rematch_open::RematchOpen;
+pub use render_document::RenderDocument;
 pub use request_password_reset::RequestPasswordReset;
 pub use send_mail::{Mail, SendMail};
 
@@ -63,6 +65,7 @@ pub const KINDS: &[Policy] = &[
     Notify::POLICY,
     Purge::POLICY,
     RematchOpen::POLICY,
+    RenderDocument::POLICY,
     RequestPasswordReset::POLICY,
     SendMail::POLICY,
 ];

@@ -17,7 +17,7 @@ use crate::ids::{EstablishmentId, InvoiceId, PaymentId, UserId};
 use crate::paris;
 use crate::parties::{Party, Vat};
 
-pub use amounts::{Amounts, Line, NewLine, Prices, Unit, VatLine};
+pub use amounts::{Amounts, Line, NewLine, Prices, Unit, VatLine, sums};
 pub use reading::{find, find_by_cause, find_for, find_of, get, list};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
@@ -305,7 +305,7 @@ async fn insert(conn: &mut PgConnection, row: Row<'_>, now: OffsetDateTime) -> R
         .await?;
         return Ok(issued);
     }
-    let (net_cents, vat_cents) = amounts::totals(&row.content.vat);
+    let (net_cents, vat_cents) = sums(&row.content.vat);
     let invoice = Invoice {
         id: InvoiceId::new(),
         kind: row.kind,

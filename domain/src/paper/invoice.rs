@@ -2,16 +2,18 @@
 //! Code de commerce, art. L441-9 and L441-10).
 
 use sqlx::types::Json;
+use time::Date;
 
 use super::{Block, Column, Sheet, Side, Table, Total, day, percent, price, quantity};
 use crate::invoices::{Content, Invoice, InvoiceKind};
 use crate::money;
+use crate::paris;
 use crate::parties::Party;
 
 /// Late payment, and no discount for early payment; between businesses.
 pub const LATE: &str = "En cas de retard de paiement, des pénalités égales à trois fois le taux d’intérêt légal sont exigibles \
-                        le jour suivant l’échéance, sans rappel (art. L. 441-10 du Code de commerce).";
-pub const RECOVERY: &str = "Indemnité forfaitaire pour frais de recouvrement due en cas de retard : 40 € (art. D. 441-5 du Code de commerce).";
+                        le jour suivant l’échéance, sans rappel (art. L. 441-10 du Code de commerce).";
+pub const RECOVERY: &str = "Indemnité forfaitaire pour frais de recouvrement due en cas de retard : 40 € (art. D. 441-5 du Code de commerce).";
 pub const NO_DISCOUNT: &str = "Pas d’escompte pour paiement anticipé.";
 
 /// A talent's invoice is made by the platform in the talent's name.
@@ -19,7 +21,7 @@ pub fn mandate(invoice: &Invoice) -> Option<String> {
     let name = &invoice.content.issuer.name;
     invoice.issuer_id.map(|_| {
         format!(
-            "Facture établie par SocioPulse au nom et pour le compte de {name} (mandat de facturation, art. 289, I-2 du CGI)."
+            "Facture établie par SocioPulse au nom et pour le compte de {name} (mandat de facturation, art. 289, I-2 du CGI)."
         )
     })
 }
@@ -31,7 +33,7 @@ pub fn sheet(invoice: &Invoice) -> Sheet {
         reference: invoice.reference(),
         subject: content.subject.clone(),
         facts: facts(invoice),
-        sides: [side("Émetteur", &content.issuer), side("Client", &content.recipient)],
+        sides: vec![side("Émetteur", &content.issuer), side("Client", &content.recipient)],
         blocks: blocks(invoice),
         at: invoice.issued_at,
     }
@@ -45,15 +47,22 @@ fn facts(invoice: &Invoice) -> Vec<(String, String)> {
             facts.push(("Facture d’origine", corrected.reference.clone()));
             facts.push(("Du", day(corrected.issued_on)));
         }
-        None if content.prepaid => facts.push(("Échéance", "Payée".to_owned())),
+        None if content.prepaid => {
+            facts.push(("Payée le", day(paris::day(invoice.paid_at.unwrap_or(invoice.issued_at)))))
+        }
         None => facts.push(("Échéance", day(invoice.due_on))),
     }
     let (from, to) = (content.delivered_from, content.delivered_to);
-    let delivered = if from == to { day(from) } else { format!("{} au {}", day(from), day(to)) };
+    let delivered = if from == to { day(from) } else { format!("{} au {}", short(from), short(to)) };
     facts.push(("Prestation", delivered));
     facts.extend(content.order_reference.clone().map(|order| ("Engagement", order)));
     facts.extend(content.buyer_reference.clone().map(|service| ("Service", service)));
     facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// "02/03/2026".
+fn short(date: Date) -> String {
+    format!("{:02}/{:02}/{}", date.day(), u8::from(date.month()), date.year())
 }
 
 /// A party with what identifies it.
@@ -83,7 +92,7 @@ fn blocks(invoice: &Invoice) -> Vec<Block> {
     let mut mentions: Vec<String> = mandate(invoice).into_iter().collect();
     mentions.extend(content.exemption.and_then(|vat| vat.mention()).map(|mention| format!("{mention}.")));
     match invoice.paid_at.filter(|_| content.prepaid) {
-        Some(at) => mentions.push(format!("Payée le {} par carte bancaire.", day(crate::paris::day(at)))),
+        Some(at) => mentions.push(format!("Payée le {} par carte bancaire.", day(paris::day(at)))),
         None if invoice.kind == InvoiceKind::Invoice => {
             mentions.push(format!("À payer au plus tard le {}.", day(invoice.due_on)));
         }

@@ -1,5 +1,7 @@
 //! What an event sets off, in one file. Domain functions return an outcome; endpoints and handlers pass it here.
 
+pub mod papers;
+
 use domain::account_decisions::Decision;
 use domain::applications::{ApplicationStatus, Filed};
 use domain::assignments::{Accepted, Assigned, Leftovers, Released, Way};
@@ -383,6 +385,8 @@ pub async fn notified(tx: &mut Tx, notify: &Notify) -> Result<()> {
         | NotificationType::ApplicationWithdrawn
         | NotificationType::LocationUnknown
         | NotificationType::MessageReported => return Ok(()),
+        // About no mission.
+        _ => return Ok(()),
     };
     ledger::enqueue(tx, [self::mail(notify.user_id, mail)]).await
 }

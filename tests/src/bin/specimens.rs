@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use domain::ids::{InvoiceId, UserId};
-use domain::invoices::{Amounts, Content, Corrected, Invoice, InvoiceKind, NewLine, Prices, Unit};
+use domain::invoices::{self, Amounts, Content, Corrected, Invoice, InvoiceKind, NewLine, Prices, Unit};
 use domain::paper::{self, Block, Column, Sheet, Side, Table};
 use domain::parties::{Party, Vat};
 use domain::surcharges;
@@ -56,8 +56,7 @@ fn party(name: &str, siret: Option<&str>) -> Party {
 /// A talent's invoice over these lines, paid by card.
 fn invoice(lines: &[NewLine], prices: Prices, exemption: Option<Vat>) -> Invoice {
     let amounts = Amounts::of(lines, prices);
-    let sum = |of: fn(&domain::invoices::VatLine) -> i64| amounts.vat.iter().map(of).sum::<i64>();
-    let (net_cents, vat_cents) = (sum(|vat| vat.base_cents), sum(|vat| vat.vat_cents));
+    let (net_cents, vat_cents) = invoices::sums(&amounts.vat);
     let mut issuer = party("Zoé Lefèvre-Nuñez (EI)", Some("73282932000074"));
     issuer.vat_number = (vat_cents > 0).then(|| "FR44732829320".to_owned());
     let at = datetime!(2026-03-02 09:30 UTC);
@@ -165,7 +164,7 @@ fn sheets() -> Vec<(&'static str, Sheet)> {
             ("Référence".to_owned(), "CTR-2026-0001".to_owned()),
             ("Date".to_owned(), "2 mars 2026".to_owned()),
         ],
-        sides: [
+        sides: vec![
             paper::invoice::side("Talent", &party("Zoé Lefèvre-Nuñez", Some("73282932000074"))),
             paper::invoice::side("Client", &party(&long, None)),
         ],

@@ -165,6 +165,12 @@ impl Xml {
             xml.put_some("ram:CityName", party.city.as_deref())?;
             xml.put("ram:CountryID", "FR")
         })?;
+        // Where the French platforms deliver to.
+        if let Some(siren) = siren {
+            self.within("ram:URIUniversalCommunication", |xml| {
+                xml.put_with("ram:URIID", &[("schemeID", "0225")], siren)
+            })?;
+        }
         // Who is exempt may have no VAT number: then the SIREN is the number at the tax office.
         let tax = match (&party.vat_number, siren) {
             (Some(number), _) => Some(("VA", number.as_str())),

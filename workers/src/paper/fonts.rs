@@ -106,9 +106,17 @@ impl Fonts {
             {
                 '\0'
             }
+            '\u{e000}'..='\u{f8ff}' => '?',
             c if known(c) => c,
             _ => '?',
         };
-        domain::paper::composed(text).chars().map(letter).filter(|c| *c != '\0').collect()
+        tied(domain::paper::composed(text).chars().map(letter).filter(|c| *c != '\0').collect())
     }
+}
+
+/// French puts spaces before some signs and inside quotation marks, at which no line ends.
+fn tied(text: String) -> String {
+    const BEFORE: [&str; 7] = [" :", " ;", " !", " ?", " %", " €", " »"];
+    let tied = BEFORE.iter().fold(text, |text, sign| text.replace(sign, &sign.replace(' ', "\u{a0}")));
+    tied.replace("« ", "«\u{a0}")
 }
