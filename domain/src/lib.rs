@@ -15,6 +15,7 @@ pub mod clock;
 pub mod contracts;
 pub mod conversations;
 pub mod db;
+pub mod documents;
 pub mod email_changes;
 pub mod error;
 pub mod establishments;

@@ -38,7 +38,7 @@ pub fn time_of_day(at: OffsetDateTime, locale: &str) -> String {
 }
 
 /// "2 mars 2026", or in English "2 March 2026".
-pub fn day(at: OffsetDateTime, locale: &str) -> String {
+pub fn date(at: OffsetDateTime, locale: &str) -> String {
     let local = local(at);
     if locale == "en" {
         return local.strftime("%-d %B %Y").to_string();
@@ -47,16 +47,21 @@ pub fn day(at: OffsetDateTime, locale: &str) -> String {
     format!("{}{ordinal} {} {}", local.day(), MONTHS[local.month() as usize - 1], local.year())
 }
 
-/// The year that counts for numbers: it begins at midnight in Paris.
+/// The year that the calendars of Paris show.
 pub fn year(at: OffsetDateTime) -> i16 {
     local(at).year()
 }
 
-/// The day in Paris.
-pub fn date(at: OffsetDateTime) -> Date {
+/// The day that the calendars of Paris show.
+pub fn day(at: OffsetDateTime) -> Date {
     let local = local(at);
     let month = Month::try_from(local.month().unsigned_abs()).unwrap_or(Month::January);
     Date::from_calendar_date(local.year().into(), month, local.day().unsigned_abs()).unwrap_or(at.date())
+}
+
+/// "02/03/2026 10:30:12".
+pub fn stamp(at: OffsetDateTime) -> String {
+    local(at).strftime("%d/%m/%Y %H:%M:%S").to_string()
 }
 
 /// "2 mars 2026".
@@ -92,7 +97,7 @@ mod tests {
     fn a_year_begins_in_paris() {
         assert_eq!(year(datetime!(2026-12-31 22:59 UTC)), 2026);
         assert_eq!(year(datetime!(2026-12-31 23:00 UTC)), 2027);
-        assert_eq!(date(datetime!(2026-06-30 22:00 UTC)), time::macros::date!(2026 - 07 - 01));
+        assert_eq!(day(datetime!(2026-06-30 22:00 UTC)), time::macros::date!(2026 - 07 - 01));
         assert_eq!(day_in_words(time::macros::date!(2026 - 08 - 01)), "1er août 2026");
     }
 

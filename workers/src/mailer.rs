@@ -175,7 +175,7 @@ const TEXTS: &[(&str, &str)] = texts![
     "message-reported",
     "unread-messages",
     "notice",
-    "money-alert"
+    "money-alert",
     "signature-code"
 ];
 

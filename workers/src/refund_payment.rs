@@ -52,7 +52,9 @@ pub async fn run(job: RefundPayment, run: Run<App>) -> JobResult {
             if let Some(refunded) = refunds::mark_succeeded(&mut tx, &underway, id.as_deref(), now).await? {
                 effects::payments::refunded(&mut tx, &refunded).await?;
                 let credited = invoicing::credit(&mut tx, &refunded, now).await?;
-                effects::papers::issued(&mut tx, &credited).await?;
+                for note in &credited {
+                    effects::papers::issued(&mut tx, note).await?;
+                }
             }
         }
         Err(refusal) => {

@@ -21,7 +21,9 @@ pub async fn run(job: SettlePayment, run: Run<App>) -> JobResult {
     effects::payments::settled(&mut tx, &settled, now).await?;
     if settled.paid {
         let issued = invoicing::issue(&mut tx, &settled.payment, &run.app.platform, now).await?;
-        effects::papers::issued(&mut tx, &issued).await?;
+        for invoice in &issued {
+            effects::papers::issued(&mut tx, invoice).await?;
+        }
     }
     run.done(tx).await
 }

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::money;
 use crate::surcharges::PriceLine;
+use crate::{money, totals};
 
 /// What a quantity counts; the codes are those of UN/ECE recommendation 20.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +46,8 @@ pub struct NewLine {
     /// Millionths of a euro: a quarter of an hourly rate is no whole number of cents.
     pub unit_price_micros: i64,
     pub vat_bps: i32,
+    /// What it comes to, where that was agreed on before.
+    pub agreed_cents: Option<i64>,
 }
 
 impl NewLine {
@@ -69,6 +71,7 @@ impl NewLine {
             base_quantity: 1,
             unit_price_micros: unit_price_cents * MICROS_PER_CENT,
             vat_bps,
+            agreed_cents: None,
         }
     }
 
@@ -82,6 +85,23 @@ impl NewLine {
             // Exact: a cent is ten thousand millionths, as one is ten thousand basis points.
             unit_price_micros: hourly_rate_cents * i64::from(line.bps),
             vat_bps,
+            agreed_cents: Some(line.amount_cents),
+        }
+    }
+
+    /// A line of a contract or quote: its quantity was rounded to be written, its amount holds.
+    pub fn contracted(line: &totals::Line) -> Self {
+        let unit = match line.unit.trim().to_lowercase().as_str() {
+            "h" | "heure" | "heures" => Unit::Hour,
+            "j" | "jour" | "jours" => Unit::Day,
+            "min" | "minute" | "minutes" => Unit::Minute,
+            "forfait" => Unit::LumpSum,
+            _ => Unit::Piece,
+        };
+        let (description, milli) = (line.description.clone(), line.quantity_milli);
+        Self {
+            agreed_cents: Some(line.amount_cents),
+            ..Self::of(description, milli, unit, line.unit_price_cents, line.vat_bps)
         }
     }
 
@@ -92,6 +112,10 @@ impl NewLine {
 
     /// What it comes to, with VAT or without it as its price is.
     pub fn amount_cents(&self) -> i64 {
+        self.agreed_cents.unwrap_or_else(|| self.priced_cents())
+    }
+
+    fn priced_cents(&self) -> i64 {
         money::rounded(
             i128::from(self.quantity_milli) * i128::from(self.unit_price_micros),
             1_000 * i128::from(self.base_quantity.max(1)) * i128::from(MICROS_PER_CENT),
@@ -138,7 +162,7 @@ pub struct Amounts {
 }
 
 /// Net and VAT.
-pub fn totals(vat: &[VatLine]) -> (i64, i64) {
+pub fn sums(vat: &[VatLine]) -> (i64, i64) {
     (vat.iter().map(|line| line.base_cents).sum(), vat.iter().map(|line| line.vat_cents).sum())
 }
 
@@ -258,11 +282,11 @@ mod tests {
         let price =
             surcharges::price(datetime!(2026-03-01 19:40 UTC), datetime!(2026-03-02 03:00 UTC), 2_501);
         let lines: Vec<_> = price.lines.iter().map(|line| NewLine::shift(line, 2_501, 0)).collect();
-        let amounts: Vec<_> = lines.iter().map(NewLine::amount_cents).collect();
+        let amounts: Vec<_> = lines.iter().map(NewLine::priced_cents).collect();
         let priced: Vec<_> = price.lines.iter().map(|line| line.amount_cents).collect();
         assert_eq!(amounts, priced);
         let whole = Amounts::of(&lines, Prices::Gross);
-        assert_eq!(totals(&whole.vat), (price.total_cents, 0));
+        assert_eq!(sums(&whole.vat), (price.total_cents, 0));
     }
 
     #[test]
@@ -279,7 +303,7 @@ mod tests {
             net.vat.iter().map(|line| (line.bps, line.base_cents, line.vat_cents)).collect();
         assert_eq!(by_rate, [(550, 1_001, 55), (2_000, 4_500, 900)]);
         let gross = Amounts::of(&lines, Prices::Gross);
-        let (net, vat) = totals(&gross.vat);
+        let (net, vat) = sums(&gross.vat);
         assert_eq!(net + vat, 5_000 + 1_001 - 500);
     }
 
@@ -293,6 +317,7 @@ mod tests {
                 base_quantity,
                 unit_price_micros,
                 vat_bps,
+                agreed_cents: None,
             },
         )
     }
@@ -334,19 +359,19 @@ mod tests {
             let lines = [NewLine::flat("a", price, 2_000), NewLine::discount("b", off.min(price), 2_000)];
             let amounts = Amounts::of(&lines, Prices::Gross);
             let exact = Decimal::from(price - off.min(price)) / Decimal::new(12, 1);
-            prop_assert_eq!(totals(&amounts.vat).0, cents(exact));
+            prop_assert_eq!(sums(&amounts.vat).0, cents(exact));
         }
 
         #[test]
         fn what_goes_back_in_parts_is_the_whole(lines in prop::collection::vec(line(), 1..6), cuts in prop::collection::vec(1..100_u32, 1..6)) {
             let invoiced = Amounts::of(&lines, Prices::Net).vat;
-            let (net, vat) = totals(&invoiced);
+            let (net, vat) = sums(&invoiced);
             let (whole, weight) = (net + vat, cuts.iter().sum::<u32>());
             let (mut before, mut back) = (0, vec![(0, 0); invoiced.len()]);
             for (n, cut) in cuts.iter().enumerate() {
                 let part = if n + 1 == cuts.len() { whole - before } else { whole / i64::from(weight) * i64::from(*cut) };
                 let amounts = Amounts::part_of(&invoiced, before, part, "FAC-2026-00001");
-                let (net, vat) = totals(&amounts.vat);
+                let (net, vat) = sums(&amounts.vat);
                 prop_assert_eq!(net + vat, part);
                 for line in &amounts.vat {
                     let at = invoiced.iter().position(|of| of.bps == line.bps).unwrap();

@@ -17,7 +17,7 @@ use crate::ids::{EstablishmentId, InvoiceId, PaymentId, UserId};
 use crate::paris;
 use crate::parties::{Party, Vat};
 
-pub use amounts::{Amounts, Line, NewLine, Prices, Unit, VatLine};
+pub use amounts::{Amounts, Line, NewLine, Prices, Unit, VatLine, sums};
 pub use reading::{find, find_by_cause, find_for, find_of, get, list};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
@@ -154,7 +154,7 @@ impl Invoice {
 
     /// The day that it bears.
     pub fn issued_on(&self) -> Date {
-        paris::date(self.issued_at)
+        paris::day(self.issued_at)
     }
 }
 
@@ -179,7 +179,7 @@ pub async fn issue(conn: &mut PgConnection, new: NewInvoice, now: OffsetDateTime
         cause: &new.cause,
         corrects_id: None,
         payment_id: new.payment_id,
-        due_on: paris::date(now) + Duration::days(days),
+        due_on: paris::day(now) + Duration::days(days),
         paid_at,
         content: Content {
             issuer,
@@ -245,13 +245,13 @@ pub async fn credit(
         cause,
         corrects_id: Some(invoice.id),
         payment_id: invoice.payment_id,
-        due_on: paris::date(now),
+        due_on: paris::day(now),
         paid_at: None,
         content: Content {
             lines: amounts.lines,
             vat: amounts.vat,
             prepaid: false,
-            corrects: Some(Corrected { reference, issued_on: paris::date(invoice.issued_at) }),
+            corrects: Some(Corrected { reference, issued_on: paris::day(invoice.issued_at) }),
             ..content
         },
     };
@@ -305,7 +305,7 @@ async fn insert(conn: &mut PgConnection, row: Row<'_>, now: OffsetDateTime) -> R
         .await?;
         return Ok(issued);
     }
-    let (net_cents, vat_cents) = amounts::totals(&row.content.vat);
+    let (net_cents, vat_cents) = sums(&row.content.vat);
     let invoice = Invoice {
         id: InvoiceId::new(),
         kind: row.kind,

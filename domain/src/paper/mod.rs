@@ -1,11 +1,16 @@
 //! What stands on a sheet: words and where they belong. How it looks is the renderer's.
 
+pub mod contract;
+pub mod invoice;
+pub mod quote;
 mod words;
 
 use time::OffsetDateTime;
 use unicode_normalization::UnicodeNormalization;
 
-pub use words::{day, euros, hours, percent, price, quantity};
+use crate::totals::{Line, VatGroup};
+
+pub use words::{day, euros, hours, percent, price, quantity, thousandths};
 
 /// A document of the platform, in French.
 #[derive(Clone, Debug)]
@@ -17,8 +22,8 @@ pub struct Sheet {
     pub subject: String,
     /// The day, and what else has a name and a value.
     pub facts: Vec<(String, String)>,
-    /// Who it is from, and to whom.
-    pub sides: [Side; 2],
+    /// Who it is from, and to whom, where its text does not say so.
+    pub sides: Vec<Side>,
     pub blocks: Vec<Block>,
     /// The time that the file bears: that of its content, so that the same content is the same bytes.
     pub at: OffsetDateTime,
@@ -103,4 +108,35 @@ impl Total {
 /// A text whose accents are one character with their letters, as fonts have them.
 pub fn composed(text: &str) -> String {
     text.nfc().collect()
+}
+
+/// Lines of a quote or contract, whose prices are with VAT or without it.
+fn priced(lines: &[Line], prices: &str) -> Table {
+    let rows = lines.iter().map(|line| {
+        vec![
+            line.description.clone(),
+            format!("{}\u{a0}{}", thousandths(line.quantity_milli), line.unit),
+            euros(line.unit_price_cents),
+            percent(line.vat_bps),
+            euros(line.amount_cents),
+        ]
+    });
+    Table {
+        columns: vec![
+            Column::left("Désignation", 42),
+            Column::right("Quantité", 14),
+            Column::right(&format!("Prix unitaire {prices}"), 18),
+            Column::right("TVA", 9),
+            Column::right(&format!("Montant {prices}"), 17),
+        ],
+        rows: rows.collect(),
+        dense: false,
+    }
+}
+
+fn totals(vat: &[VatGroup], word: &str) -> Vec<Total> {
+    let line = |group: &VatGroup| {
+        Total::of(contract::label(word, group.rate_bps, group.base_cents), group.vat_cents)
+    };
+    vat.iter().filter(|group| group.rate_bps > 0).map(line).collect()
 }

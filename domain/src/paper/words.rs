@@ -43,6 +43,11 @@ pub fn quantity(milli: i64, unit: Unit) -> String {
     }
 }
 
+/// "1,5".
+pub fn thousandths(milli: i64) -> String {
+    decimals(milli, 3, 0)
+}
+
 /// A price in millionths of a euro: "25,00 €", or with as many places as it needs.
 pub fn price(micros: i64) -> String {
     format!("{}\u{a0}€", decimals(micros, 6, 2))

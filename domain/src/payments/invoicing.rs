@@ -92,10 +92,10 @@ pub async fn issue(
 async fn delivered(conn: &mut PgConnection, payment: &Payment, vat: Vat) -> Result<Delivered> {
     if let Some(booking) = payment.booking_id {
         let booking = bookings::get(conn, booking).await?;
-        let days = (paris::date(booking.starts_at), paris::date(booking.ends_at));
+        let days = (paris::day(booking.starts_at), paris::day(booking.ends_at));
         return Ok(Delivered {
             site: booking.establishment_id,
-            subject: format!("{} du {}", booking.title, paris::day(booking.starts_at, "fr")),
+            subject: format!("{} du {}", booking.title, paris::date(booking.starts_at, "fr")),
             lines: vec![NewLine::flat(booking.option_name, payment.amount_cents, vat.bps())],
             days,
         });
@@ -120,9 +120,9 @@ async fn delivered(conn: &mut PgConnection, payment: &Payment, vat: Vat) -> Resu
     };
     Ok(Delivered {
         site: contract.establishment_id,
-        subject: format!("{} du {}, contrat {}", contract.title, paris::day(start, "fr"), contract.reference),
+        subject: format!("{} du {}, contrat {}", contract.title, paris::date(start, "fr"), contract.reference),
         lines,
-        days: (paris::date(start), paris::date(end)),
+        days: (paris::day(start), paris::day(end)),
     })
 }
 

@@ -132,7 +132,8 @@ mod writing;
 pub use answering::{Acceptance, accept, expire, find_open, reject};
 pub use writing::{NewQuote, QuotePatch, Revised, change, create, delete, revise, send};
 
-async fn get(conn: &mut PgConnection, id: QuoteId) -> Result<Quote> {
+/// Whoever asks.
+pub async fn get(conn: &mut PgConnection, id: QuoteId) -> Result<Quote> {
     select_quotes!("where q.id = $1", id.0).fetch_optional(conn).await?.ok_or(Error::NotFound("quote"))
 }
 

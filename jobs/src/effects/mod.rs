@@ -6,6 +6,8 @@ pub mod payments;
 pub mod contracts;
 pub mod quotes;
 
+pub mod papers;
+
 use domain::account_decisions::Decision;
 use domain::applications::{ApplicationStatus, Filed};
 use domain::assignments::{Accepted, Assigned, Leftovers, Released, Way};

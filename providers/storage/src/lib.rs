@@ -4,6 +4,7 @@
 //! A key is derived from what is stored under it, so writing it again, after a crash or from two processes, writes the same
 //! bytes: nothing is ever changed.
 
+use std::path::Path as FilePath;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig};
-use url::Url;
+use url::{ParseError, Url};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -33,18 +34,19 @@ pub enum Error {
 pub struct Storage(Arc<dyn ObjectStore>);
 
 impl Storage {
-    /// A folder is made where there is none. A bucket's region, keys and endpoint are those of the environment (`AWS_REGION`,
+    /// A folder, by its path or URL, is made where there is none. A bucket's region, keys and endpoint are those of the environment (`AWS_REGION`,
     /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_ENDPOINT`).
     pub fn open(url: &str) -> Result<Self, Error> {
         let unusable = |message: String| Error::Unusable(message);
-        let url = Url::parse(url).map_err(|error| unusable(format!("{url}: {error}")))?;
+        let url = match Url::parse(url) {
+            Err(ParseError::RelativeUrlWithoutBase) if !url.is_empty() => {
+                return Self::folder(FilePath::new(url));
+            }
+            parsed => parsed.map_err(|error| unusable(format!("{url}: {error}")))?,
+        };
         match url.scheme() {
             "file" => {
-                let folder = url.to_file_path().map_err(|()| unusable(format!("{url} is no folder")))?;
-                std::fs::create_dir_all(&folder)
-                    .map_err(|error| unusable(format!("{}: {error}", folder.display())))?;
-                let store = LocalFileSystem::new_with_prefix(folder).map_err(Error::Away)?.with_fsync(true);
-                Ok(Self(Arc::new(store)))
+                Self::folder(&url.to_file_path().map_err(|()| unusable(format!("{url} is no folder")))?)
             }
             "s3" => {
                 let bucket = url.host_str().ok_or_else(|| unusable(format!("{url} names no bucket")))?;
@@ -58,6 +60,13 @@ impl Storage {
             }
             other => Err(unusable(format!("{other}: is neither file: nor s3:"))),
         }
+    }
+
+    fn folder(path: &FilePath) -> Result<Self, Error> {
+        let unusable = |error| Error::Unusable(format!("{}: {error}", path.display()));
+        std::fs::create_dir_all(path).map_err(unusable)?;
+        let store = LocalFileSystem::new_with_prefix(path).map_err(Error::Away)?.with_fsync(true);
+        Ok(Self(Arc::new(store)))
     }
 
     /// Keeps a file. Writing the same once more is harmless.
@@ -103,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_place_that_cannot_be_used_is_named() {
-        for url in ["", "storage", "ftp://host/folder", "s3:///"] {
+        for url in ["", "ftp://host/folder", "s3:///"] {
             let refused = Storage::open(url);
             assert!(matches!(refused, Err(Error::Unusable(_)) | Err(Error::Away(_))), "{url}: {refused:?}");
         }

@@ -101,10 +101,22 @@ impl Fonts {
         let letter = |c: char| match c {
             '\n' => c,
             '\t' | '\u{2028}' | '\u{2029}' => ' ',
-            c if c.is_control() || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}') => '\0',
+            c if c.is_control()
+                || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}') =>
+            {
+                '\0'
+            }
+            '\u{e000}'..='\u{f8ff}' => '?',
             c if known(c) => c,
             _ => '?',
         };
-        domain::paper::composed(text).chars().map(letter).filter(|c| *c != '\0').collect()
+        tied(domain::paper::composed(text).chars().map(letter).filter(|c| *c != '\0').collect())
     }
+}
+
+/// French puts spaces before some signs and inside quotation marks, at which no line ends.
+fn tied(text: String) -> String {
+    const BEFORE: [&str; 7] = [" :", " ;", " !", " ?", " %", " €", " »"];
+    let tied = BEFORE.iter().fold(text, |text, sign| text.replace(sign, &sign.replace(' ', "\u{a0}")));
+    tied.replace("« ", "«\u{a0}")
 }
