@@ -44,8 +44,8 @@ create table payments (
     talent_id      uuid           not null references users,
     -- What is paid for: a mission's contract, or a booking.
     mission_id     uuid           references missions,
-    contract_id    uuid,
-    booking_id     uuid,
+    contract_id    uuid           references contracts,
+    booking_id     uuid           references bookings,
     amount_cents   bigint         not null check (amount_cents > 0),
     -- Commission as it was when the payment was asked for.
     commission_bps integer        not null check (commission_bps between 0 and 10000),

@@ -127,10 +127,18 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> io::R
     let alert_email = Some(config.alert_email.clone()).filter(|address| !address.is_empty());
     let payments = config.stripe.connect().map_err(io::Error::other)?;
     let platform = Arc::new(config.platform.party());
-    let app = App { db: db.clone(), clock: clock.clone(), mailer, alert_email, geocoder, payments, platform };
     let storage = Storage::open(&config.storage_url)
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-    let app = App { db: db.clone(), clock: clock.clone(), mailer, alert_email, geocoder, storage };
+    let app = App {
+        db: db.clone(),
+        clock: clock.clone(),
+        mailer,
+        alert_email,
+        geocoder,
+        payments,
+        platform,
+        storage,
+    };
     let engine = engine::Config {
         slots: config.slots(),
         database_url: config.database_url,
@@ -163,7 +171,17 @@ mod tests {
             Db::connect("postgres://nobody@127.0.0.1:1/none", 1, domain::Bus::new(redis, "test")).unwrap();
         let mailer = Arc::new(Mailer::new(&config::MailConfig::folder(std::env::temp_dir())).unwrap());
         let storage = Storage::open(std::env::temp_dir().to_str().unwrap()).unwrap();
-        let app = App { db, clock: Clock::default(), mailer, alert_email: None, geocoder: None, storage };
+        let platform = Arc::new(Config::parse_from(["worker", "--database-url", "", "--redis-url", ""]).platform.party());
+        let app = App {
+            db,
+            clock: Clock::default(),
+            mailer,
+            alert_email: None,
+            geocoder: None,
+            payments: None,
+            platform,
+            storage,
+        };
         let mut known: Vec<_> = handlers(app).kinds().collect();
         let mut kinds: Vec<_> = jobs::KINDS.iter().map(|policy| policy.kind).collect();
         known.sort_unstable();

@@ -55,6 +55,11 @@ apis! {
         crate::notifications::NotificationsApi,
     ]
     [
+        crate::payments::PaymentsApi,
+        crate::connect::ConnectApi,
+        crate::stripe_webhooks::StripeWebhooksApi,
+    ]
+    [
         crate::admin::AdminApi,
         crate::queues::QueuesApi,
     ]

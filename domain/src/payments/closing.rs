@@ -8,7 +8,7 @@ use super::refunds::{self, NewRefund, Requested};
 use super::{Payment, PaymentStatus, RefundWay, asking, select_payments};
 use crate::assignments::AssignmentStatus;
 use crate::error::Result;
-use crate::ids::{BookingId, ContractId, MissionId, PaymentId};
+use crate::ids::{BookingId, ContractId, PaymentId};
 use crate::missions::{self, Mission, MissionStatus};
 use crate::{contracts, money, surcharges};
 

@@ -223,10 +223,10 @@ async fn advance(
     failure: Option<String>,
 ) -> Result<()> {
     sqlx::query!(
-        "update payments set status = $2, status_at = $3, failure_code = $5, charge_id = coalesce($4, charge_id)
+        "update payments set status = $2::payment_status, status_at = $3, failure_code = $5, charge_id = coalesce($4, charge_id)
           where id = $1
-            and case when $2 in ('CANCELLED', 'SUCCEEDED') then status < $2
-                     else status < 'CANCELLED' and (status_at is null or (status_at, status) < ($3, $2)) end",
+            and case when $2::payment_status in ('CANCELLED', 'SUCCEEDED') then status < $2::payment_status
+                     else status < 'CANCELLED' and (status_at is null or (status_at, status) < ($3, $2::payment_status)) end",
         id.0,
         status as PaymentStatus,
         at,

@@ -180,8 +180,8 @@ pub async fn begin(conn: &mut PgConnection, id: RefundId, now: OffsetDateTime) -
         });
         let cents = too_much.unwrap_or_default();
         sqlx::query!(
-            "with payout as (update payouts set reversed_cents = reversed_cents + $2 where payment_id = $3 and $2 > 0)
-             update refunds set reversal_cents = $2, asked_at = $4 where id = $1",
+            "with payout as (update payouts set reversed_cents = reversed_cents + $2::bigint where payment_id = $3)
+             update refunds set reversal_cents = $2::bigint, asked_at = $4 where id = $1",
             id.0,
             cents,
             payment.id.0,

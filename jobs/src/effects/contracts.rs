@@ -60,6 +60,8 @@ pub async fn signed(tx: &mut Tx, signed: &Signed, now: OffsetDateTime) -> Result
     let jobs: Vec<_> = both(contract, NotificationType::ContractSigned).collect();
     ledger::enqueue(tx, jobs).await?;
     if let Some(mission) = contract.mission_id {
+        let due = notice(contract, contract.client_id, NotificationType::PaymentDue);
+        ledger::enqueue(tx, (contract.amount_cents > 0).then_some(due)).await?;
         let message = format!("Contrat signé par les deux parties ({}).", contract.reference);
         messages::post_system(tx, &[(mission, message)], now).await?;
     }
@@ -87,7 +89,8 @@ pub async fn disputed(tx: &mut Tx, disputed: &Disputed, now: OffsetDateTime) -> 
 /// An admin has decided: both learn of it.
 pub async fn resolved(tx: &mut Tx, resolved: &Resolved) -> Result<()> {
     let jobs: Vec<_> = both(&resolved.contract, NotificationType::ContractResolved).collect();
-    ledger::enqueue(tx, jobs).await
+    ledger::enqueue(tx, jobs).await?;
+    super::payments::unblocked(tx, resolved.contract.talent_id).await
 }
 
 /// What is not worth a mail.

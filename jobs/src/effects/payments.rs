@@ -1,6 +1,7 @@
 //! What money sets off.
 
 use domain::error::Result;
+use domain::ids::UserId;
 use domain::notifications::NotificationType;
 use domain::payments::accounts::Synced;
 use domain::payments::closing::Closed;
@@ -36,7 +37,7 @@ fn payout(scheduled: &Scheduled) -> NewJob {
 }
 
 /// Tells once, whatever the job that says so is called.
-fn notice(payment: &Payment, user_id: domain::ids::UserId, kind: NotificationType, cause: &str) -> NewJob {
+fn notice(payment: &Payment, user_id: UserId, kind: NotificationType, cause: &str) -> NewJob {
     let notify = NewJob::of(&Notify { user_id, kind, about: payment.about() });
     notify.once(format!("notify:{cause}:{}:{user_id}", kind.code()))
 }
@@ -148,9 +149,14 @@ pub async fn drifted(tx: &mut Tx, drift: &[String], now: OffsetDateTime) -> Resu
 
 /// A talent's account may be paid now: what waited for that goes.
 pub async fn account_synced(tx: &mut Tx, synced: Synced) -> Result<()> {
-    if !synced.payouts_enabled {
-        return Ok(());
+    match synced.payouts_enabled {
+        true => unblocked(tx, synced.user).await,
+        false => Ok(()),
     }
-    let waiting = payouts::list_scheduled(tx, synced.user).await?;
+}
+
+/// Something that stood against paying a talent may be gone: what waits is looked at.
+pub async fn unblocked(tx: &mut Tx, talent: UserId) -> Result<()> {
+    let waiting = payouts::list_scheduled(tx, talent).await?;
     ledger::enqueue(tx, waiting.iter().map(payout)).await
 }
