@@ -1,6 +1,10 @@
 //! A client of the platform, as a front end would write it: HTTP and one WebSocket. Used by the stories, the demo and the
 //! benchmark; it knows nothing that the OpenAPI document and the README do not say.
+// An object of Stripe in one `json!`.
+#![recursion_limit = "256"]
 #![expect(clippy::expect_used, clippy::panic, reason = "a client of tests fails by panicking")]
+
+pub mod stripe_sandbox;
 
 use std::time::Duration;
 

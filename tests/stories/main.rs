@@ -33,6 +33,7 @@ mod purges;
 mod races;
 mod ranking;
 mod roles;
+mod stripe_sandbox;
 mod telemetry;
 mod twice;
 mod unread;

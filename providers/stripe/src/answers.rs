@@ -216,3 +216,78 @@ fn moment(seconds: i64) -> Result<OffsetDateTime, Fault> {
 fn senseless(what: impl std::fmt::Display) -> Fault {
     Fault::Unknown(format!("the answer makes no sense: {what}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Bodies of Stripe's own, with changes.
+    fn fixture(name: &str, changes: Value) -> String {
+        let all: Value = serde_json::from_str(include_str!("../fixtures/stripe-openapi.json")).unwrap();
+        let mut body = all[name].clone();
+        for (field, value) in changes.as_object().into_iter().flatten() {
+            body[field.as_str()] = value.clone();
+        }
+        body.to_string()
+    }
+
+    fn read<B: Deserialize + Read<T>, T>(body: &str) -> T {
+        json::from_str::<B>(body).unwrap().read().unwrap()
+    }
+
+    fn page(name: &str) -> String {
+        format!(r#"{{"object":"list","url":"/v1/x","has_more":true,"data":[{}]}}"#, fixture(name, json!({})))
+    }
+
+    #[test]
+    fn stripes_own_bodies_are_read() {
+        assert_eq!(read::<CustomerBody, _>(&fixture("customer", json!({}))), "cus_QXg1o8vcGmoR32");
+        let body =
+            fixture("payment_intent", json!({ "metadata": { "paymentId": "p" }, "latest_charge": "ch_1" }));
+        let intent = read::<IntentBody, Intent>(&body);
+        assert_eq!((intent.amount_cents, intent.amount_received_cents), (1099, 0));
+        assert_eq!(intent.status, IntentStatus::RequiresPaymentMethod);
+        assert_eq!(intent.latest_charge.as_deref(), Some("ch_1"));
+        assert_eq!(intent.metadata, [("paymentId".to_owned(), "p".to_owned())]);
+        assert!(intent.client_secret.is_some());
+        let account = read::<AccountBody, Account>(&fixture("account", json!({})));
+        assert!(!account.charges_enabled && !account.payouts_enabled && !account.details_submitted);
+        assert_eq!(account.currently_due.len(), 6);
+        let link = read::<AccountLinkBody, AccountLink>(&fixture("account_link", json!({})));
+        assert_eq!(link.expires_at.unix_timestamp(), 1_234_567_890);
+        let transfer =
+            read::<TransferBody, Transfer>(&fixture("transfer", json!({ "amount_reversed": 100 })));
+        assert_eq!((transfer.amount_cents, transfer.reversed_cents), (1100, 100));
+        let reversal = read::<ReversalBody, Reversal>(&fixture("transfer_reversal", json!({})));
+        assert_eq!(reversal.amount_cents, 1100);
+        let refund = read::<RefundBody, Refund>(&fixture("refund", json!({})));
+        assert_eq!((refund.status, refund.amount_cents), (RefundStatus::Succeeded, 100));
+    }
+
+    #[test]
+    fn stripes_own_lists_are_read() {
+        let events = read::<Page<json::Value>, EventPage>(&page("event"));
+        assert!(events.more);
+        let original: Value = serde_json::from_str(&fixture("event", json!({}))).unwrap();
+        assert_eq!(events.events, [original]);
+        let moved = read::<Page<BalanceTransactionBody>, MovementPage>(&page("balance_transaction"));
+        assert_eq!((moved.movements[0].kind.as_str(), moved.movements[0].amount_cents), ("charge", 100));
+        assert_eq!(moved.movements[0].source.as_deref(), Some("ch_1PgafuB7WZ01zgkWXYmPNZs8"));
+    }
+
+    #[test]
+    fn what_stripe_adds_is_no_reason_to_forget_a_payment() {
+        let body =
+            json!({ "status": "requires_luck", "payment_method_types": [{ "new": 1.5 }], "invented": null });
+        let intent = read::<IntentBody, Intent>(&fixture("payment_intent", body));
+        assert_eq!(intent.status, IntentStatus::Other("requires_luck".to_owned()));
+        let refund = read::<RefundBody, Refund>(&fixture("refund", json!({ "status": null })));
+        assert_eq!(refund.status, RefundStatus::Other(String::new()));
+        assert!(json::from_str::<IntentBody>(&fixture("payment_intent", json!({ "id": 5 }))).is_err());
+        let never = fixture("account_link", json!({ "expires_at": i64::MAX }));
+        let never: Result<AccountLink, _> = json::from_str::<AccountLinkBody>(&never).unwrap().read();
+        assert!(matches!(never, Err(Fault::Unknown(_))));
+    }
+}

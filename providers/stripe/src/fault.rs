@@ -53,3 +53,42 @@ fn code(said: &stripe::ApiErrors) -> String {
         None => said.type_.as_str().to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As async-stripe reads an answer of this status and body.
+    fn answered(status: u16, body: &str) -> Fault {
+        let error = match miniserde::json::from_str::<stripe_shared::Error>(body) {
+            Ok(said) => StripeError::Stripe(said.error, status),
+            Err(_) => StripeError::JSONDeserialize("error deserializing Stripe error".into()),
+        };
+        read(error)
+    }
+
+    fn refused(code: &str, message: &str) -> Fault {
+        Fault::Refused { code: code.to_owned(), message: message.to_owned() }
+    }
+
+    #[test]
+    fn only_what_stripe_decided_is_refused() {
+        let invalid =
+            r#"{"error":{"type":"invalid_request_error","code":"resource_missing","message":"No such"}}"#;
+        assert_eq!(answered(404, invalid), refused("resource_missing", "No such"));
+        let declined =
+            r#"{"error":{"type":"card_error","code":"card_declined","decline_code":"generic_decline"}}"#;
+        assert_eq!(answered(402, declined), refused("card_declined", ""));
+        let other = r#"{"error":{"type":"idempotency_error","message":"other parameters"}}"#;
+        assert_eq!(answered(400, other), refused("idempotency_error", "other parameters"));
+        let new = r#"{"error":{"type":"invalid_request_error","code":"never_heard_of"}}"#;
+        assert_eq!(answered(400, new), refused("never_heard_of", ""));
+        for status in [401, 408, 409, 424, 500, 502, 503, 504] {
+            assert!(matches!(answered(status, invalid), Fault::Unknown(_)), "{status}");
+        }
+        assert!(matches!(answered(429, invalid), Fault::Busy(_)));
+        assert!(matches!(answered(502, "<html>Bad gateway</html>"), Fault::Unknown(_)));
+        assert!(matches!(read(StripeError::Timeout), Fault::Unknown(_)));
+        assert!(matches!(read(StripeError::ClientError("reset".into())), Fault::Unknown(_)));
+    }
+}
