@@ -113,7 +113,6 @@ struct QuoteView {
     /// Why some lines bear no VAT.
     #[oai(validator(max_length = 200))]
     vat_mention: Option<String>,
-    /// As they were when it was sent.
     parties: Option<PartiesView>,
     created_at: OffsetDateTime,
     sent_at: Option<OffsetDateTime>,

@@ -102,7 +102,7 @@ impl From<Party> for PartyView {
     }
 }
 
-/// Both sides.
+/// Both sides, as they were when the paper was issued.
 #[derive(Debug, Object)]
 pub struct PartiesView {
     client: PartyView,
@@ -151,7 +151,6 @@ pub struct ContractView {
     vat: Vec<VatView>,
     #[oai(validator(max_length = 200))]
     vat_mention: Option<String>,
-    /// As they were when it was issued.
     parties: PartiesView,
     /// The text that both sign, a paragraph a line.
     #[oai(validator(max_length = 200_000))]
