@@ -94,7 +94,8 @@ impl Cast {
     }
 
     async fn may_start(&self) -> bool {
-        let (mission, talent) = (self.mission.parse::<Uuid>().unwrap(), self.nurse.id.parse::<Uuid>().unwrap());
+        let (mission, talent) =
+            (self.mission.parse::<Uuid>().unwrap(), self.nurse.id.parse::<Uuid>().unwrap());
         let mut conn = self.world.pool.acquire().await.unwrap();
         contracts::require_signed(&mut conn, MissionId(mission), UserId(talent)).await.is_ok()
     }
@@ -118,7 +119,8 @@ async fn an_assignment_has_a_contract_that_holds_everything() {
     assert_eq!((&contract["status"], &contract["kind"]), (&json!("PENDING"), &json!("MISSION_SOS")));
     assert_eq!(contract["missionId"], mission.as_str());
     assert_eq!(contract["amountCents"], 20_000 + 5_000 + 7_500);
-    let amounts: Vec<_> = contract["lines"].as_array().unwrap().iter().map(|line| &line["amountCents"]).collect();
+    let amounts: Vec<_> =
+        contract["lines"].as_array().unwrap().iter().map(|line| &line["amountCents"]).collect();
     assert_eq!(amounts, [20_000, 5_000, 7_500]);
     let terms = contract["terms"].as_str().unwrap();
     let year = domain::paris::year(world.clock.now());
@@ -145,7 +147,11 @@ async fn an_assignment_has_a_contract_that_holds_everything() {
     }
     again(&world, "draft-contract").await;
     assert_eq!(world.count("select count(*) from contracts").await, 1);
-    assert_eq!(world.count("select count(*)::bigint from reference_counters where last = 1").await, 1, "none is lost");
+    assert_eq!(
+        world.count("select count(*)::bigint from reference_counters where last = 1").await,
+        1,
+        "none is lost"
+    );
     world.end().await;
 }
 
@@ -236,7 +242,11 @@ async fn what_is_called_off_takes_its_unsigned_contract_with_it() {
     assert_eq!(client.get(&signed).await.expect(200)["status"], "SIGNED");
     assert_eq!(client.get(&unsigned).await.expect(200)["status"], "CANCELLED");
     cast.world.drain().await;
-    assert_eq!(told(&cast.world, &second, "CONTRACT_CANCELLED", "Contrat annulé").await, (0, 0), "the mission's news");
+    assert_eq!(
+        told(&cast.world, &second, "CONTRACT_CANCELLED", "Contrat annulé").await,
+        (0, 0),
+        "the mission's news"
+    );
     cast.world.end().await;
 }
 
@@ -323,7 +333,8 @@ async fn a_dispute_freezes_a_contract_until_an_admin_decides() {
     let admin = cast.world.admin().await;
     let dispute = format!("{}/dispute", cast.contract);
     let resolve = cast.contract.replace("/api/v1/contracts", ADMIN) + "/resolve";
-    let (reason, decision) = (json!({ "reason": "Horaires non tenus" }), json!({ "resolution": "Payé en entier" }));
+    let (reason, decision) =
+        (json!({ "reason": "Horaires non tenus" }), json!({ "resolution": "Payé en entier" }));
     cast.nurse.post(&dispute, reason.clone()).await.expect_error(409, "CONTRACT_NOT_DISPUTABLE");
     cast.both_sign().await;
     admin.post(&resolve, decision.clone()).await.expect_error(409, "CONTRACT_NOT_DISPUTED");
@@ -336,7 +347,12 @@ async fn a_dispute_freezes_a_contract_until_an_admin_decides() {
     assert_eq!(told(&cast.world, &admin, "CONTRACT_DISPUTED", "Contrat contesté").await, (1, 0));
     let waiting = admin.get(&format!("{ADMIN}?status=DISPUTED")).await.expect(200);
     assert_eq!(waiting["items"].as_array().unwrap().len(), 1);
-    assert!(admin.get(&format!("{ADMIN}?status=SIGNED")).await.expect(200)["items"].as_array().unwrap().is_empty());
+    assert!(
+        admin.get(&format!("{ADMIN}?status=SIGNED")).await.expect(200)["items"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(admin.get(ADMIN).await.expect(200)["items"].as_array().unwrap().len(), 1);
 
     // What happens meanwhile is remembered.
@@ -350,7 +366,10 @@ async fn a_dispute_freezes_a_contract_until_an_admin_decides() {
     assert_eq!(cast.status().await, "DISPUTED");
     cast.client.post(&resolve, decision.clone()).await.expect(403);
     let resolved = admin.post(&resolve, decision.clone()).await.expect(200);
-    assert_eq!((&resolved["status"], &resolved["resolution"]), (&json!("COMPLETED"), &decision["resolution"]));
+    assert_eq!(
+        (&resolved["status"], &resolved["resolution"]),
+        (&json!("COMPLETED"), &decision["resolution"])
+    );
     admin.post(&resolve, decision).await.expect_error(409, "CONTRACT_NOT_DISPUTED");
     cast.world.drain().await;
     for person in [&cast.client, &cast.nurse] {
@@ -372,7 +391,10 @@ async fn what_was_issued_and_what_happened_cannot_be_rewritten() {
     ];
     for forgery in forgeries {
         let error = sqlx::query(forgery).execute(&cast.world.pool).await.unwrap_err();
-        assert!(error.to_string().contains("not change") || error.to_string().contains("neither changed"), "{error}");
+        assert!(
+            error.to_string().contains("not change") || error.to_string().contains("neither changed"),
+            "{error}"
+        );
     }
     cast.world.end().await;
 }

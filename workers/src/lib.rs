@@ -171,7 +171,9 @@ mod tests {
             Db::connect("postgres://nobody@127.0.0.1:1/none", 1, domain::Bus::new(redis, "test")).unwrap();
         let mailer = Arc::new(Mailer::new(&config::MailConfig::folder(std::env::temp_dir())).unwrap());
         let storage = Storage::open(std::env::temp_dir().to_str().unwrap()).unwrap();
-        let platform = Arc::new(Config::parse_from(["worker", "--database-url", "", "--redis-url", ""]).platform.party());
+        let platform = Arc::new(
+            Config::parse_from(["worker", "--database-url", "", "--redis-url", ""]).platform.party(),
+        );
         let app = App {
             db,
             clock: Clock::default(),

@@ -391,7 +391,9 @@ pub async fn notified(tx: &mut Tx, notify: &Notify) -> Result<()> {
         (Type::ApplicationRejected, About::Mission(mission_id)) => Mail::ApplicationRejected { mission_id },
         (Type::MissionChanged, About::Mission(mission_id)) => Mail::MissionChanged { mission_id },
         (Type::MissionCancelled, About::Mission(mission_id)) => Mail::MissionCancelled { mission_id },
-        (Type::CancellationConfirmed, About::Mission(mission_id)) => Mail::CancellationConfirmed { mission_id },
+        (Type::CancellationConfirmed, About::Mission(mission_id)) => {
+            Mail::CancellationConfirmed { mission_id }
+        }
         (Type::MissionExpired, About::Mission(mission_id)) => Mail::MissionExpired { mission_id },
         (Type::MissionUnfilled | Type::MissionDeadline, About::Mission(mission_id)) => {
             Mail::MissionUnfilled { mission_id }
