@@ -77,6 +77,7 @@ impl AdminApi {
         let user = users::validate(&mut tx, UserId(id.0)).await?;
         if user.role == domain::users::Role::Talent {
             effects::talent_changed(&mut tx, user.id, app.clock.now()).await?;
+            effects::payments::unblocked(&mut tx, user.id).await?;
         }
         tx.commit().await?;
         Ok(Json(user.into()))

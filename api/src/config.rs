@@ -45,6 +45,14 @@ pub struct Config {
     /// Budgets per operation and user (or address), or `off`.
     #[arg(long, env = "RATE_LIMIT", default_value = "short=3/1s,medium=20/10s")]
     pub rate_limit: RateLimit,
+    /// Where the pages of the front end are.
+    #[arg(long, env = "FRONTEND_URL", default_value = "http://127.0.0.1:3000")]
+    pub frontend_url: String,
+    #[command(flatten)]
+    pub stripe: stripe_connect::StripeSettings,
+    /// Secrets of Stripe's webhook endpoint, comma-separated: two while one is rolled.
+    #[arg(long, env = "STRIPE_WEBHOOK_SECRET", hide_env_values = true, default_value = "", value_parser = list(webhook_secret))]
+    pub stripe_webhook_secret: List<String>,
     /// Seconds that the header of a request may take to come.
     #[arg(long, env = "HEADER_TIMEOUT", default_value = "10", value_parser = seconds)]
     pub header_timeout: Duration,
@@ -64,6 +72,13 @@ fn secret(text: &str) -> Result<String, String> {
         short => {
             Err(format!("{short} bytes are too short, at least 32 are needed (try: openssl rand -hex 32)"))
         }
+    }
+}
+
+fn webhook_secret(text: &str) -> Result<String, String> {
+    match text.len() {
+        16.. => Ok(text.to_owned()),
+        short => Err(format!("{short} bytes are too short for a webhook's secret (whsec_…)")),
     }
 }
 

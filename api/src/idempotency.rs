@@ -1,6 +1,7 @@
 //! `Idempotency-Key`: the same request twice has one effect and one answer. Endpoints know nothing of it: their
 //! transactions become part of the one that holds the key, so effect and answer are committed together.
 
+use domain::Tx;
 use domain::idempotency::{self, Answer, Claim, Key};
 use poem::http::{HeaderName, HeaderValue, StatusCode};
 use poem::{Request, Response};
@@ -12,6 +13,11 @@ use crate::error::ApiError;
 pub const HEADER: &str = "idempotency-key";
 pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
+const REUSED: ApiError = ApiError::Unprocessable {
+    code: "IDEMPOTENCY_KEY_REUSED",
+    message: "This key was used for another request",
+};
+
 /// Refused by a guard, before the operation began. Not stored: who may do what is asked anew each time.
 #[derive(Clone, Debug)]
 pub struct AtTheDoor;
@@ -20,6 +26,10 @@ const AWAY: ApiError = ApiError::Unavailable {
     code: "OUTCOME_UNKNOWN",
     message: "send the same request with the same key again",
 };
+
+/// Operations that ask somebody outside. No transaction may be open meanwhile, so their effect is committed before the answer is
+/// known. That asking again has no second effect is their own doing: what they ask for is stored under the thing that it is for.
+const ASK_OUTSIDE: [&str; 3] = ["createBookingIntent", "createMissionIntent", "startOnboarding"];
 
 /// The request's key: 1 to 255 visible ASCII characters.
 pub fn key(request: &Request) -> Result<Option<String>, ApiError> {
@@ -44,22 +54,55 @@ pub async fn once(
     fingerprint: &[u8],
     work: impl Future<Output = (Response, bool)>,
 ) -> Result<Response, ApiError> {
+    if ASK_OUTSIDE.contains(&key.operation) {
+        return once_apart(app, key, fingerprint, work).await;
+    }
     let mut tx = app.db.begin().await?;
     match idempotency::claim(&mut tx, key, fingerprint, app.clock.now()).await? {
         Claim::New => {}
         Claim::Answered(answer) => return replay(answer),
-        Claim::Reused => {
-            return Err(ApiError::Unprocessable {
-                code: "IDEMPOTENCY_KEY_REUSED",
-                message: "This key was used for another request",
-            });
-        }
+        Claim::Reused => return Err(REUSED),
     }
-    let ((mut response, keep), tx) = app.db.jointly(tx, work).await;
+    let ((response, keep), tx) = app.db.jointly(tx, work).await;
     if !keep || response.status().is_server_error() {
         return Ok(response);
     }
-    let mut tx = tx?;
+    keep_answer(app, tx?, key, fingerprint, response).await
+}
+
+/// The first of those who come at once to have an answer gives it to all of them.
+async fn once_apart(
+    app: &App,
+    key: Key<'_>,
+    fingerprint: &[u8],
+    work: impl Future<Output = (Response, bool)>,
+) -> Result<Response, ApiError> {
+    let known = idempotency::find(&mut *app.db.conn().await?, key).await?;
+    match known {
+        Some((known, answer)) if known == fingerprint => return replay(answer),
+        Some(_) => return Err(REUSED),
+        None => {}
+    }
+    let (response, keep) = work.await;
+    if !keep || response.status().is_server_error() {
+        return Ok(response);
+    }
+    let mut tx = app.db.begin().await?;
+    match idempotency::claim(&mut tx, key, fingerprint, app.clock.now()).await? {
+        Claim::New => keep_answer(app, tx, key, fingerprint, response).await,
+        Claim::Answered(answer) => replay(answer),
+        Claim::Reused => Err(REUSED),
+    }
+}
+
+/// Commits the answer, and with it whatever effect the transaction has.
+async fn keep_answer(
+    app: &App,
+    mut tx: Tx,
+    key: Key<'_>,
+    fingerprint: &[u8],
+    mut response: Response,
+) -> Result<Response, ApiError> {
     let headers = response
         .headers()
         .iter()

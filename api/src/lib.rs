@@ -4,6 +4,8 @@ pub mod admin;
 pub mod auth;
 pub mod availability;
 pub mod config;
+pub mod connect;
+pub mod contracts;
 pub mod conversations;
 pub mod credentials;
 pub mod error;
@@ -24,12 +26,16 @@ pub mod notifications;
 pub mod openapi;
 pub mod operations;
 pub mod password;
+pub mod payments;
 pub mod pressure;
 pub mod professions;
 pub mod profiles;
 pub mod queues;
+pub mod quotes;
 pub mod rate_limit;
 pub mod sessions;
+pub mod signatures;
+pub mod stripe_webhooks;
 pub mod token;
 pub mod wire;
 
@@ -64,6 +70,11 @@ pub struct App {
     pub postbox: live::Postbox,
     pub pressure: pressure::Pressure,
     pub header_timeout: Duration,
+    pub frontend_url: Arc<str>,
+    /// Who moves money; nobody, when none is configured.
+    pub payments: Option<Arc<dyn stripe_connect::Payments>>,
+    pub stripe_webhook_secrets: Arc<[String]>,
+    pub stripe_is_live: bool,
 }
 
 impl App {
@@ -87,6 +98,10 @@ impl App {
             proxies: config.trusted_proxies.clone(),
             origins: config.cors_origins.clone(),
             header_timeout: config.header_timeout,
+            frontend_url: config.frontend_url.trim_end_matches('/').into(),
+            payments: config.stripe.connect().map_err(io::Error::other)?,
+            stripe_webhook_secrets: config.stripe_webhook_secret.clone(),
+            stripe_is_live: config.stripe.is_live(),
             db,
             clock,
             redis,

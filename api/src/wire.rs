@@ -22,10 +22,14 @@ pub enum Tag {
     People,
     /// Missions, who fits them, invitations.
     Matching,
+    /// Quotes, contracts and their signatures.
+    Contracts,
     /// Conversations; live over the WebSocket, history here.
     Messages,
     /// What one is told in the app.
     Notifications,
+    /// Paying, being paid, and giving back.
+    Payments,
     /// For admins.
     Admin,
 }
@@ -212,6 +216,10 @@ forms! {
     PostalCode = at most 5, r"^[0-9]{5}$";
     Siret = at most 14, r"^[0-9]{14}$";
     TimeOfDay = at most 5, r"^([01][0-9]|2[0-3]):[0-5][0-9]$";
+    /// Of a mail.
+    SixDigits = at most 6, r"^[0-9]{6}$";
+    /// Hexadecimal.
+    Sha256 = at most 64, r"^[0-9a-f]{64}$";
     HttpUrl = at most 500, r"^https?://[!-~]+$";
 }
 

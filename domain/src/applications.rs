@@ -205,7 +205,8 @@ pub async fn accept(
         ApplicationStatus::Rejected | ApplicationStatus::Withdrawn => return Err(NOT_PENDING),
     }
     let working_time_override = override_reason.map(|reason| Override { reason, by: viewer.user });
-    let way = Way::Application { working_time_override };
+    let hourly_rate_cents = application.proposed_rate_cents;
+    let way = Way::Application { hourly_rate_cents, working_time_override };
     assignments::assign(conn, mission, application.talent_id, way, now).await
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
+use crate::contracts::{self, CalledOff};
 use crate::error::{Error, OnConstraint, Result, violates};
 use crate::ids::{AssignmentId, MissionId, UserId};
 use crate::missions::{self, Mission, MissionStatus, NOT_A_PARTICIPANT};
@@ -36,8 +37,8 @@ pub struct Assignment {
 pub enum Way {
     /// The talent accepted an invitation.
     Invitation,
-    /// The client accepted an application, perhaps against the working-time guard.
-    Application { working_time_override: Option<Override> },
+    /// The client accepted an application at the rate that it proposed, perhaps against the working-time guard.
+    Application { hourly_rate_cents: i32, working_time_override: Option<Override> },
 }
 
 /// Why, and by whom, the working-time guard was overridden.
@@ -95,14 +96,16 @@ pub async fn assign(
     if unwanted || !mission.takes_people(now) {
         return Err(missions::NOT_OPEN);
     }
-    let over = match &way {
-        Way::Application { working_time_override } => working_time_override.as_ref(),
-        Way::Invitation => None,
+    let (over, rate) = match &way {
+        Way::Application { hourly_rate_cents, working_time_override } => {
+            (working_time_override.as_ref(), Some(*hourly_rate_cents))
+        }
+        Way::Invitation => (None, None),
     };
     let assignment = sqlx::query_as!(
         Assignment,
-        r#"insert into assignments (id, mission_id, talent_id, period, created_at, override_reason, override_by)
-           select $1, $2, id, tstzrange($4, $5), $6, $7, $8 from users where id = $3 and status = 'VERIFIED' for no key update
+        r#"insert into assignments (id, mission_id, talent_id, period, created_at, override_reason, override_by, hourly_rate_cents)
+           select $1, $2, id, tstzrange($4, $5), $6, $7, $8, $9 from users where id = $3 and status = 'VERIFIED' for no key update
            returning id as "id: _", mission_id as "mission_id: _", talent_id as "talent_id: _", status as "status: _", created_at"#,
         AssignmentId::new().0,
         mission.id.0,
@@ -112,6 +115,7 @@ pub async fn assign(
         now,
         over.map(|over| over.reason.as_str()),
         over.map(|over| over.by.0),
+        rate,
     )
     .fetch_optional(&mut *conn)
     .await
@@ -314,6 +318,7 @@ async fn release(
     )
     .execute(&mut *conn)
     .await?;
+    contracts::call_off(&mut *conn, CalledOff::Assignment(assignment.id), now).await?;
     Ok(Released { mission: missions::get(conn, id).await?, talent })
 }
 

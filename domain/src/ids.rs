@@ -52,6 +52,7 @@ ids!(
     RefundId,
     ServiceId,
     SessionId,
+    SignatureCodeId,
     SiteInvitationId,
     UserId,
     WorkerId,

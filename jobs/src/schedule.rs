@@ -3,6 +3,7 @@
 use crate::digest_unread::DigestUnread;
 use crate::ledger::{Cron, Every, NewJob};
 use crate::purge::{Purge, Stale};
+use crate::reconcile_stripe::ReconcileStripe;
 
 pub const SCHEDULE: &[Cron] = &[
     line("digest-unread", Every::Minutes(1), || NewJob::of(&DigestUnread {})),
@@ -13,6 +14,7 @@ pub const SCHEDULE: &[Cron] = &[
     line("purge-links", Every::DayAt(4, 7), || NewJob::of(&Purge { stale: Stale::Links })),
     line("purge-sessions", Every::DayAt(4, 23), || NewJob::of(&Purge { stale: Stale::Sessions })),
     line("purge-networks", Every::DayAt(4, 37), || NewJob::of(&Purge { stale: Stale::Networks })),
+    line("reconcile-stripe", Every::DayAt(5, 11), || NewJob::of(&ReconcileStripe {})),
     line("purge-places", Every::DayAt(4, 53), || NewJob::of(&Purge { stale: Stale::Places })),
 ];
 

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::ids::MissionId;
-use domain::{Bus, Db};
 use jobs::ledger::{self, DOORBELL, NewJob};
 use jobs::purge::{Purge, Stale};
 use jobs::{DigestUnread, effects};
@@ -49,7 +48,7 @@ impl Delivered {
     /// Lets everything that is due end, then delivers each job of it once more, alone.
     async fn again(&mut self, world: &World) {
         world.drain().await;
-        let db = db(world);
+        let db = world.db();
         let ended: Vec<(Uuid, String, String)> =
             sqlx::query_as("select id, kind, queue from jobs where state = 'done' order by id")
                 .fetch_all(&world.pool)
@@ -142,7 +141,7 @@ async fn every_kind_of_job_is_harmless_the_second_time() {
         .expect(201);
     let report = json!({ "messageId": said["id"], "reason": "Elle nomme une résidente." });
     client.post(&format!("{chat}/report"), report).await.expect(201);
-    let mut tx = db(&world).begin().await.unwrap();
+    let mut tx = world.db().begin().await.unwrap();
     effects::mission_reported(&mut tx, MissionId(mission_id), world.clock.now()).await.unwrap();
     tx.commit().await.unwrap();
     twice.again(&world).await;
@@ -152,7 +151,7 @@ async fn every_kind_of_job_is_harmless_the_second_time() {
     assert_eq!(client.get(&urgent).await.expect(200)["status"], "OPEN", "looked for again");
 
     world.clock.advance(Duration::minutes(16));
-    enqueue(&world, NewJob::of(&DigestUnread {})).await;
+    world.enqueue(NewJob::of(&DigestUnread {})).await;
     twice.again(&world).await;
     world.clock.advance(Duration::hours(13));
     twice.again(&world).await;
@@ -160,7 +159,7 @@ async fn every_kind_of_job_is_harmless_the_second_time() {
     world.clock.advance(Duration::hours(11));
     twice.again(&world).await;
     assert_eq!(world.count("select count(*) from notifications where type = 'MISSION_EXPIRED'").await, 1);
-    enqueue(&world, NewJob::of(&Purge { stale: Stale::Feeds })).await;
+    world.enqueue(NewJob::of(&Purge { stale: Stale::Feeds })).await;
     twice.again(&world).await;
     world.clock.advance(Duration::days(14));
     twice.again(&world).await;
@@ -171,15 +170,4 @@ async fn every_kind_of_job_is_harmless_the_second_time() {
         jobs::KINDS.iter().map(|policy| policy.kind).filter(|kind| !twice.0.contains_key(*kind)).collect();
     assert!(missing.is_empty(), "not played here: {missing:?}");
     world.end().await;
-}
-
-async fn enqueue(world: &World, job: NewJob) {
-    let mut tx = db(world).begin().await.unwrap();
-    ledger::enqueue(&mut tx, [job]).await.unwrap();
-    tx.commit().await.unwrap();
-}
-
-fn db(world: &World) -> Db {
-    let redis = domain::bus::connect(&world.redis_url).unwrap();
-    Db::connect(&world.database_url, 1, Bus::new(redis, &world.prefix)).unwrap()
 }

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use clap::Parser;
-use domain::Clock;
+use domain::{Bus, Clock, Db};
+use jobs::ledger::{self, NewJob};
 use poem::listener::{Acceptor, Listener, TcpListener};
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -73,6 +74,11 @@ impl World {
     }
 
     pub async fn with_api_settings(settings: &[&str]) -> Self {
+        Self::on_clock(Clock::default(), settings).await
+    }
+
+    /// On a clock that others go by too.
+    pub async fn on_clock(clock: Clock, settings: &[&str]) -> Self {
         TEMPLATE.get_or_init(create_template).await;
         let name = format!("stories_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let admin = PgPool::connect(&server_url("DATABASE_URL")).await.unwrap();
@@ -85,7 +91,7 @@ impl World {
             database_url,
             redis_url: server_url("REDIS_URL"),
             prefix: format!("{name}-{}", std::process::id()),
-            clock: Clock::default(),
+            clock,
             base: String::new(),
             stop: CancellationToken::new(),
             running: Vec::new(),
@@ -150,6 +156,19 @@ impl World {
         ];
         args.extend(settings);
         workers::Config::parse_from(args)
+    }
+
+    /// For what a story does behind the routes.
+    pub fn db(&self) -> Db {
+        let redis = domain::bus::connect(&self.redis_url).unwrap();
+        Db::connect(&self.database_url, 1, Bus::new(redis, &self.prefix)).unwrap()
+    }
+
+    /// A job that comes by the clock elsewhere.
+    pub async fn enqueue(&self, job: NewJob) {
+        let mut tx = self.db().begin().await.unwrap();
+        ledger::enqueue(&mut tx, [job]).await.unwrap();
+        tx.commit().await.unwrap();
     }
 
     /// The mails that were sent, as text.

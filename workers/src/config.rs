@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser};
+use domain::ids::UserId;
+use domain::parties::Party;
 use jobs::ledger::Queue;
 use jobs::queues;
+use uuid::Uuid;
 
 /// Runs SocioPulse's jobs. Start as many as you like.
 #[derive(Clone, Debug, Parser)]
@@ -41,6 +44,14 @@ pub struct Config {
     /// coordinates then wait for somebody to name them.
     #[arg(long, env = "GEOCODER_URL", default_value = "")]
     pub geocoder_url: String,
+    /// Where files rest, the same for API and workers: a folder, or a bucket as `s3://bucket/prefix`, whose region, keys and
+    /// endpoint are those of AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT.
+    #[arg(long, env = "STORAGE_URL", default_value = "files")]
+    pub storage_url: String,
+    #[command(flatten)]
+    pub stripe: stripe_connect::StripeSettings,
+    #[command(flatten)]
+    pub platform: Platform,
     #[command(flatten)]
     pub mail: MailConfig,
     #[command(flatten)]
@@ -51,6 +62,41 @@ impl Config {
     pub fn slots(&self) -> Vec<(Queue, usize)> {
         let slots = |queue| if queue == queues::MEDIA { 2 } else { self.worker_slots.max(1) };
         queues::ALL.into_iter().map(|queue| (queue, slots(queue))).collect()
+    }
+}
+
+/// Who the platform is on its own invoices.
+#[derive(Clone, Debug, Args)]
+pub struct Platform {
+    #[arg(long, env = "PLATFORM_NAME", default_value = "SocioPulse")]
+    pub platform_name: String,
+    #[arg(long, env = "PLATFORM_SIRET", default_value = "")]
+    pub platform_siret: String,
+    #[arg(long, env = "PLATFORM_VAT_NUMBER", default_value = "")]
+    pub platform_vat_number: String,
+    #[arg(long, env = "PLATFORM_ADDRESS", default_value = "")]
+    pub platform_address: String,
+    #[arg(long, env = "PLATFORM_POSTAL_CODE", default_value = "")]
+    pub platform_postal_code: String,
+    #[arg(long, env = "PLATFORM_CITY", default_value = "")]
+    pub platform_city: String,
+    #[arg(long, env = "PLATFORM_EMAIL", default_value = "facturation@sociopulse.test")]
+    pub platform_email: String,
+}
+
+impl Platform {
+    pub fn party(&self) -> Party {
+        let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+        Party {
+            user_id: UserId(Uuid::nil()),
+            name: self.platform_name.clone(),
+            email: self.platform_email.clone(),
+            siret: given(&self.platform_siret),
+            vat_number: given(&self.platform_vat_number),
+            address: given(&self.platform_address),
+            postal_code: given(&self.platform_postal_code),
+            city: given(&self.platform_city),
+        }
     }
 }
 

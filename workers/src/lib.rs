@@ -4,30 +4,47 @@ pub mod config;
 pub mod engine;
 pub mod geocoder;
 pub mod mailer;
+pub mod paper;
 
 mod account_mail;
+mod alert_money;
 mod alert_operations;
 mod alert_report;
 mod alert_unfilled;
 mod cancel_cascade;
+mod cancel_payment;
 mod digest_unread;
 mod dispatch_wave;
+mod draft_contract;
 mod enforce_account;
+mod expire_contract;
 mod expire_mission;
+mod expire_quote;
 mod expire_site_invitation;
 mod geocode_address;
 mod geocode_mission;
 mod lock_chat;
 mod match_mission;
 mod notify;
+mod pay_out;
 mod purge;
+mod reconcile_stripe;
+mod refund_payment;
 mod rematch_open;
+mod remind_quote;
+mod remind_signature;
+mod render_document;
 mod request_password_reset;
 mod send_mail;
+mod send_signature_code;
+mod settle_payment;
+mod stripe;
+mod sync_connect;
 
 use std::io;
 use std::sync::Arc;
 
+use domain::parties::Party;
 use domain::{Clock, Db};
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +54,7 @@ use geocoder::{Ban, Budget, Geocoder};
 use jobs::schedule::SCHEDULE;
 use mailer::Mailer;
 use metrics_exporter_prometheus::PrometheusBuilder;
+use storage::Storage;
 
 /// What handlers work with.
 #[derive(Clone, Debug)]
@@ -48,29 +66,49 @@ pub struct App {
     pub alert_email: Option<String>,
     /// Who is asked where an address is; nobody, when none is configured.
     pub geocoder: Option<Arc<dyn Geocoder>>,
+    /// Who moves money; nobody, when none is configured.
+    pub payments: Option<Arc<dyn stripe_connect::Payments>>,
+    /// Who issues invoices for commissions.
+    pub platform: Arc<Party>,
+    /// Where files rest.
+    pub storage: Storage,
 }
 
 /// Every kind of job and who runs it.
 pub fn handlers(app: App) -> Handlers<App> {
     Handlers::new(app)
+        .on(alert_money::run)
         .on(alert_operations::run)
         .on(alert_report::run)
         .on(alert_unfilled::run)
         .on(cancel_cascade::run)
+        .on(cancel_payment::run)
         .on(digest_unread::run)
         .on(dispatch_wave::run)
+        .on(draft_contract::run)
         .on(enforce_account::run)
+        .on(expire_contract::run)
         .on(expire_mission::run)
+        .on(expire_quote::run)
         .on(expire_site_invitation::run)
         .on(geocode_address::run)
         .on(geocode_mission::run)
         .on(lock_chat::run)
         .on_together(16, match_mission::run)
         .on(notify::run)
+        .on(pay_out::run)
         .on(purge::run)
+        .on(reconcile_stripe::run)
+        .on(refund_payment::run)
         .on(rematch_open::run)
+        .on(remind_quote::run)
+        .on(remind_signature::run)
+        .on(render_document::run)
         .on(request_password_reset::run)
         .on(send_mail::run)
+        .on(send_signature_code::run)
+        .on(settle_payment::run)
+        .on(sync_connect::run)
 }
 
 /// One worker process, until `stop` is cancelled and what runs has ended.
@@ -87,7 +125,20 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> io::R
     let db = Db::connect(&config.database_url, config.database_connections, bus).map_err(io::Error::other)?;
     let mailer = Arc::new(Mailer::new(&config.mail)?);
     let alert_email = Some(config.alert_email.clone()).filter(|address| !address.is_empty());
-    let app = App { db: db.clone(), clock: clock.clone(), mailer, alert_email, geocoder };
+    let payments = config.stripe.connect().map_err(io::Error::other)?;
+    let platform = Arc::new(config.platform.party());
+    let storage = Storage::open(&config.storage_url)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    let app = App {
+        db: db.clone(),
+        clock: clock.clone(),
+        mailer,
+        alert_email,
+        geocoder,
+        payments,
+        platform,
+        storage,
+    };
     let engine = engine::Config {
         slots: config.slots(),
         database_url: config.database_url,
@@ -119,10 +170,21 @@ mod tests {
         let db =
             Db::connect("postgres://nobody@127.0.0.1:1/none", 1, domain::Bus::new(redis, "test")).unwrap();
         let mailer = Arc::new(Mailer::new(&config::MailConfig::folder(std::env::temp_dir())).unwrap());
-        let mut known: Vec<_> =
-            handlers(App { db, clock: Clock::default(), mailer, alert_email: None, geocoder: None })
-                .kinds()
-                .collect();
+        let storage = Storage::open(std::env::temp_dir().to_str().unwrap()).unwrap();
+        let platform = Arc::new(
+            Config::parse_from(["worker", "--database-url", "", "--redis-url", ""]).platform.party(),
+        );
+        let app = App {
+            db,
+            clock: Clock::default(),
+            mailer,
+            alert_email: None,
+            geocoder: None,
+            payments: None,
+            platform,
+            storage,
+        };
+        let mut known: Vec<_> = handlers(app).kinds().collect();
         let mut kinds: Vec<_> = jobs::KINDS.iter().map(|policy| policy.kind).collect();
         known.sort_unstable();
         kinds.sort_unstable();

@@ -5,9 +5,11 @@ use time::{Duration, OffsetDateTime};
 
 use super::{CancelCause, Mission, MissionStatus, get, get_owned, lock, lock_managed};
 use crate::assignments::{self, Leftovers};
+use crate::contracts::{self, CalledOff};
 use crate::error::{Error, Result};
 use crate::ids::{MissionId, UserId};
 use crate::sessions::Viewer;
+use crate::{money, surcharges};
 
 /// Until then cancelling is free; then it costs half.
 const FREE: Duration = Duration::hours(24);
@@ -17,7 +19,7 @@ const HALF: Duration = Duration::hours(2);
 /// What cancelling costs at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Price {
-    /// Hours × rate × people assigned.
+    /// Hours × rate with surcharges × people assigned.
     pub planned_cents: i32,
     /// Share of the planned amount.
     pub share_bps: i32,
@@ -28,27 +30,25 @@ pub struct Price {
 
 /// Cents are rounded half up, first the planned amount, then the share of it.
 pub fn price(mission: &Mission, now: OffsetDateTime) -> Price {
-    const HOUR: i128 = 3_600_000_000;
-    let micros = (mission.end_date - mission.start_date).whole_microseconds();
-    let planned = micros * i128::from(mission.hourly_rate_cents) * i128::from(mission.filled);
-    let planned_cents = half_up(planned, HOUR);
-    let notice = mission.start_date - now;
-    let share_bps = match () {
-        () if notice >= FREE => 0,
-        () if notice >= HALF => 5_000,
-        () => 10_000,
-    };
+    let shift = surcharges::price(mission.start_date, mission.end_date, mission.hourly_rate_cents.into());
+    let planned = shift.total_cents * i64::from(mission.filled);
+    let share_bps = cancellation_share_bps(mission.start_date - now);
     Price {
-        planned_cents: planned_cents as i32,
+        planned_cents: planned as i32,
         share_bps,
-        price_cents: half_up(planned_cents * i128::from(share_bps), 10_000) as i32,
+        price_cents: money::share(planned, share_bps) as i32,
         free_until: mission.start_date - FREE,
         half_until: mission.start_date - HALF,
     }
 }
 
-fn half_up(amount: i128, divisor: i128) -> i128 {
-    (2 * amount + divisor) / (2 * divisor)
+/// The share of what was planned that a cancellation with this much notice costs.
+pub fn cancellation_share_bps(notice: Duration) -> i32 {
+    match notice {
+        notice if notice >= FREE => 0,
+        notice if notice >= HALF => 5_000,
+        _ => 10_000,
+    }
 }
 
 const NOT_CANCELLABLE: Error = Error::Conflict {
@@ -137,10 +137,11 @@ async fn end(
         cents,
         now,
     );
-    match ended.fetch_optional(&mut *conn).await? {
-        Some(_) => Ok(Some(Cancelled { mission: get(conn, id).await? })),
-        None => Ok(None),
+    if ended.fetch_optional(&mut *conn).await?.is_none() {
+        return Ok(None);
     }
+    contracts::call_off(&mut *conn, CalledOff::Mission(id), now).await?;
+    Ok(Some(Cancelled { mission: get(conn, id).await? }))
 }
 
 /// What became of an open mission whose start has come. See `jobs::effects::expired`.

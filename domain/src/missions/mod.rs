@@ -166,7 +166,8 @@ mod posting;
 
 pub use changing::{Affected, Changed, MissionPatch, Preview, change, preview};
 pub use ending::{
-    Cancelled, Cascade, Expiry, Price, cancel, cancel_all, expire, get_price, mark_cascaded, price,
+    Cancelled, Cascade, Expiry, Price, cancel, cancel_all, cancellation_share_bps, expire, get_price,
+    mark_cascaded, price,
 };
 pub use listing::{Filter, Scope, list};
 pub use posting::{LONGEST, NewMission, Posted, duplicate, post};

@@ -99,10 +99,162 @@ notification_types! {
     LocationUnknown "LOCATION_UNKNOWN"
         fr "Adresse introuvable" "L’adresse de votre mission n’a pas été trouvée. Précisez-la pour lancer la recherche."
         en "Address not found" "The address of your mission was not found. Correct it to start the search."
+    /// To the client: the contract of a mission is signed, and is to be paid.
+    PaymentDue "PAYMENT_DUE"
+        fr "Mission à régler" "Le contrat est signé par les deux parties. Réglez la mission pour sécuriser l’intervention."
+        en "Mission to be paid" "Both parties have signed the contract. Pay for the mission to secure it."
+    /// To the client: the own payment has come.
+    PaymentConfirmed "PAYMENT_CONFIRMED"
+        fr "Paiement reçu" "Votre paiement est enregistré. La facture vous attend dans votre espace."
+        en "Payment received" "Your payment has been received. The invoice is in your account."
+    /// To the talent: the client has paid; the share follows once the work is done.
+    PaymentReceived "PAYMENT_RECEIVED"
+        fr "Le client a payé" "Le paiement est sécurisé. Votre part vous sera virée après la prestation."
+        en "The client has paid" "The payment is secured. Your share follows once the work is done."
+    /// To the client: more was worked than planned.
+    SupplementDue "SUPPLEMENT_DUE"
+        fr "Complément à régler" "La durée réelle dépasse la durée prévue : un complément reste à régler."
+        en "Supplement due" "More was worked than planned: a supplement is to be paid."
+    /// To the client: money has gone back.
+    RefundMade "REFUND_MADE"
+        fr "Remboursement effectué" "Un remboursement est en route vers votre moyen de paiement. L’avoir vous attend dans votre espace."
+        en "Refund made" "A refund is on its way to you. The credit note is in your account."
+    /// To the talent: a part of a payment has gone back to the client.
+    PaymentReduced "PAYMENT_REDUCED"
+        fr "Paiement réduit" "Une partie d’un paiement a été rendue au client. Votre solde en tient compte."
+        en "Payment reduced" "Part of a payment has gone back to the client. Your balance shows it."
+    /// To the talent: a share was transferred.
+    PayoutSent "PAYOUT_SENT"
+        fr "Virement en route" "Votre part a été virée sur votre compte."
+        en "Payout on its way" "Your share has been transferred to your account."
     /// To admins: a member has reported a message of a conversation.
     MessageReported "MESSAGE_REPORTED"
         fr "Message signalé" "Un membre d’une conversation a signalé un message. Lisez la conversation et décidez."
         en "Message reported" "A member of a conversation has reported a message. Read the conversation and decide."
+    /// To the client: a talent has sent a quote.
+    QuoteReceived "QUOTE_RECEIVED"
+        fr "Un devis vous attend" "Un professionnel vous a envoyé un devis. Lisez-le, puis acceptez-le ou refusez-le."
+        en "You have a quote" "A professional has sent you a quote. Read it, then accept or reject it."
+    /// To the talent, in the app only: the client has read the quote.
+    QuoteViewed "QUOTE_VIEWED"
+        fr "Devis consulté" "Le client a ouvert votre devis."
+        en "Quote viewed" "The client has opened your quote."
+    /// To the talent: the quote was accepted, and its contract waits for signatures.
+    QuoteAccepted "QUOTE_ACCEPTED"
+        fr "Devis accepté" "Le client a accepté votre devis. Le contrat est prêt à être signé."
+        en "Quote accepted" "The client has accepted your quote. The contract is ready to be signed."
+    /// To the talent: the quote was rejected.
+    QuoteRejected "QUOTE_REJECTED"
+        fr "Devis refusé" "Le client a refusé votre devis. Vous pouvez lire sa raison et lui en proposer un autre."
+        en "Quote rejected" "The client has rejected your quote. You can read why, and propose another."
+    /// To the client: three days are left to answer a quote.
+    QuoteExpiring "QUOTE_EXPIRING"
+        fr "Un devis expire bientôt" "Il vous reste trois jours pour répondre à ce devis."
+        en "A quote expires soon" "You have three days left to answer this quote."
+    /// To both: nobody answered the quote in time.
+    QuoteExpired "QUOTE_EXPIRED"
+        fr "Devis expiré" "Ce devis est resté sans réponse et n’est plus valable."
+        en "Quote expired" "This quote was not answered and is no longer valid."
+    /// To the client, in the app only: the talent has taken the quote back and writes another.
+    QuoteRevised "QUOTE_REVISED"
+        fr "Devis en révision" "Le professionnel a repris son devis pour vous en proposer une nouvelle version."
+        en "Quote being revised" "The professional has taken the quote back to propose a new version."
+    /// To both: a contract waits for their signature.
+    ContractToSign "CONTRACT_TO_SIGN"
+        fr "Un contrat à signer" "Votre contrat est prêt. Relisez-le, puis signez-le avec le code envoyé par courriel."
+        en "A contract to sign" "Your contract is ready. Read it, then sign it with the code that you are sent by mail."
+    /// To whoever has not signed yet.
+    ContractReminder "CONTRACT_REMINDER"
+        fr "Contrat à signer : rappel" "Votre contrat attend toujours votre signature. Sans elle, il sera annulé."
+        en "Contract to sign: reminder" "Your contract still waits for your signature. Without it, it will be cancelled."
+    /// To the other side, in the app only: one has signed.
+    ContractHalfSigned "CONTRACT_HALF_SIGNED"
+        fr "Une signature de plus" "L’autre partie a signé le contrat. Il ne manque que votre signature."
+        en "One signature more" "The other side has signed the contract. Only your signature is missing."
+    /// To both: both have signed.
+    ContractSigned "CONTRACT_SIGNED"
+        fr "Contrat signé" "Les deux parties ont signé le contrat."
+        en "Contract signed" "Both sides have signed the contract."
+    /// To the other side, or to both when the time is over: the contract will not be signed.
+    ContractCancelled "CONTRACT_CANCELLED"
+        fr "Contrat annulé" "Le contrat n’a pas été signé par les deux parties et il est annulé."
+        en "Contract cancelled" "The contract was not signed by both sides and is cancelled."
+    /// To the other side and to admins: a party disputes a signed contract.
+    ContractDisputed "CONTRACT_DISPUTED"
+        fr "Contrat contesté" "Un différend est ouvert sur ce contrat. Les versements attendent la décision de SocioPulse."
+        en "Contract disputed" "A dispute is open on this contract. Payouts wait for SocioPulse’s decision."
+    /// To both: an admin has decided on the dispute.
+    ContractResolved "CONTRACT_RESOLVED"
+        fr "Différend réglé" "SocioPulse a tranché le différend. Lisez la décision ; le contrat reprend son cours."
+        en "Dispute resolved" "SocioPulse has decided on the dispute. Read the decision; the contract goes on."
+    /// To whoever pays: an invoice can be read.
+    InvoiceReceived "INVOICE_RECEIVED"
+        fr "Votre facture est disponible" "Une facture vous est adressée. Vous pouvez la télécharger."
+        en "Your invoice is available" "An invoice is addressed to you. You can download it."
+    /// To the talent: the platform has issued an invoice in their name.
+    InvoiceIssued "INVOICE_ISSUED"
+        fr "Facture émise en votre nom" "Une facture a été établie en votre nom et pour votre compte. Vous pouvez la télécharger."
+        en "Invoice issued in your name" "An invoice was issued in your name and on your behalf. You can download it."
+    /// To whoever had paid: an invoice is taken back, or a part of it.
+    CreditNoteReceived "CREDIT_NOTE_RECEIVED"
+        fr "Votre avoir est disponible" "Un avoir vous est adressé. Vous pouvez le télécharger."
+        en "Your credit note is available" "A credit note is addressed to you. You can download it."
+    /// To the talent: the platform has issued a credit note in their name.
+    CreditNoteIssued "CREDIT_NOTE_ISSUED"
+        fr "Avoir émis en votre nom" "Un avoir a été établi en votre nom et pour votre compte. Vous pouvez le télécharger."
+        en "Credit note issued in your name" "A credit note was issued in your name and on your behalf. You can download it."
+    /// To the talent: a client asks for a service.
+    BookingRequested "BOOKING_REQUESTED"
+        fr "Nouvelle demande de réservation" "Un client souhaite réserver l’un de vos services. Vous avez 48 heures au plus pour répondre."
+        en "New booking request" "A client would like to book one of your services. You have 48 hours at most to answer."
+    /// To the client: the talent has accepted, and the booking is to be paid.
+    BookingConfirmed "BOOKING_CONFIRMED"
+        fr "Réservation acceptée" "Le talent a accepté votre réservation. Réglez-la à temps pour la garder."
+        en "Booking accepted" "The talent has accepted your booking. Pay in time to keep it."
+    /// To the client: the talent has refused.
+    BookingRefused "BOOKING_REFUSED"
+        fr "Réservation refusée" "Le talent n’est pas disponible pour cette réservation. Rien ne vous est facturé."
+        en "Booking refused" "The talent cannot take this booking. Nothing is charged."
+    /// To both: the talent did not answer in time.
+    BookingUnanswered "BOOKING_UNANSWERED"
+        fr "Demande expirée" "La demande de réservation est restée sans réponse et a expiré."
+        en "Request expired" "The booking request was not answered in time and has expired."
+    /// To both: the client did not pay in time.
+    BookingUnpaid "BOOKING_UNPAID"
+        fr "Réservation expirée" "La réservation n’a pas été réglée à temps. Le créneau est libéré."
+        en "Booking expired" "The booking was not paid in time. The slot is free again."
+    /// To the other side, and to both when the platform did it: the session will not take place.
+    BookingCancelled "BOOKING_CANCELLED"
+        fr "Réservation annulée" "La séance n’aura pas lieu. Ce qui doit être remboursé l’est automatiquement."
+        en "Booking cancelled" "The session will not take place. What has to be refunded is refunded automatically."
+    /// To whoever cancelled: it counts, at its price.
+    BookingCancellationConfirmed "BOOKING_CANCELLATION_CONFIRMED"
+        fr "Annulation enregistrée" "Votre réservation est annulée, selon les conditions affichées. L’autre partie est prévenue."
+        en "Cancellation confirmed" "Your booking is cancelled, on the terms that were shown. The other party has been told."
+    /// To both: the booking is paid, and so certain.
+    BookingPaid "BOOKING_PAID"
+        fr "Réservation confirmée et réglée" "La séance aura lieu comme prévu. Vous recevrez un rappel."
+        en "Booking confirmed and paid" "The session takes place as planned. You will be reminded."
+    /// To both: the session is tomorrow.
+    BookingTomorrow "BOOKING_TOMORROW"
+        fr "Votre séance dans 24 heures" "Votre séance commence dans 24 heures."
+        en "Your session in 24 hours" "Your session starts in 24 hours."
+    /// To both: the session is in an hour.
+    BookingInAnHour "BOOKING_IN_AN_HOUR"
+        fr "Votre séance dans une heure" "Votre séance commence dans une heure."
+        en "Your session in an hour" "Your session starts in an hour."
+    /// To both: the session is about to begin.
+    BookingSoon "BOOKING_SOON"
+        fr "Votre séance dans 15 minutes" "Votre séance commence dans 15 minutes. En vidéo, la salle ouvre 10 minutes avant le début."
+        en "Your session in 15 minutes" "Your session starts in 15 minutes. A video room opens 10 minutes before the start."
+    /// To both: the session took place.
+    BookingCompleted "BOOKING_COMPLETED"
+        fr "Séance terminée" "Votre séance a eu lieu. Merci de votre confiance."
+        en "Session completed" "Your session took place. Thank you for your trust."
+    /// To both: somebody did not come.
+    BookingMissed "BOOKING_MISSED"
+        fr "Séance manquée" "La séance n’a pas eu lieu : une personne au moins n’est pas venue. Le détail est dans la réservation."
+        en "Session missed" "The session did not take place: somebody did not come. The booking says more."
 }
 
 #[cfg(test)]

@@ -1,4 +1,14 @@
-//! What an event sets off, in one file. Domain functions return an outcome; endpoints and handlers pass it here.
+//! What an event sets off, in this file and, by area, in those beside it. Domain functions return an outcome; endpoints and
+//! handlers pass it here.
+
+pub mod payments;
+
+pub mod contracts;
+pub mod quotes;
+
+pub mod papers;
+
+pub mod bookings;
 
 use domain::account_decisions::Decision;
 use domain::applications::{ApplicationStatus, Filed};
@@ -15,6 +25,7 @@ use domain::missions::{
     UrgencyLevel,
 };
 use domain::notifications::{self, About, NewNotification, NotificationType};
+use domain::payments::closing;
 use domain::unread_digests::Unread;
 use domain::waves::Wave;
 use domain::{Tx, messages, trace, users, waves};
@@ -22,9 +33,9 @@ use time::{Duration, OffsetDateTime};
 
 use crate::ledger::{self, NewJob};
 use crate::{
-    AddressOf, AlertOperations, AlertReport, AlertUnfilled, CancelCascade, DispatchWave, EnforceAccount,
-    ExpireMission, ExpireSiteInvitation, GeocodeAddress, GeocodeMission, LockChat, Mail, MatchMission,
-    Notify, Occasion, RematchOpen, RequestPasswordReset, SendMail,
+    AddressOf, AlertOperations, AlertReport, AlertUnfilled, CancelCascade, ContractOf, DispatchWave,
+    DraftContract, EnforceAccount, ExpireMission, ExpireSiteInvitation, GeocodeAddress, GeocodeMission,
+    LockChat, Mail, MatchMission, Notify, Occasion, RematchOpen, RequestPasswordReset, SendMail,
 };
 
 /// A mission was posted: match it, once it is known where it is, and look at it again when time has passed.
@@ -182,7 +193,8 @@ pub async fn assigned(tx: &mut Tx, accepted: &Accepted, now: OffsetDateTime) -> 
     let client = Some(mission.client_id).filter(|_| *way == Way::Invitation);
     let jobs = notices(mission, NotificationType::MissionAssigned, client)
         .chain(notices(mission, NotificationType::AssignmentConfirmed, [assignment.talent_id]))
-        .chain(notices(mission, NotificationType::ApplicationRejected, passed_over.iter().copied()));
+        .chain(notices(mission, NotificationType::ApplicationRejected, passed_over.iter().copied()))
+        .chain([NewJob::of(&DraftContract { of: ContractOf::Assignment(assignment.id) })]);
     ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
     let message = match way {
         Way::Invitation => "Un talent a accepté la mission et rejoint la conversation.",
@@ -198,8 +210,15 @@ pub async fn released(tx: &mut Tx, released: &Released, now: OffsetDateTime) -> 
         .chain(search(mission, true))
         .chain(timers(mission, now));
     ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
+    give_back(tx, mission, now).await?;
     let message = "Un talent s’est désisté. La recherche reprend.";
     told(tx, mission, message, vec![*talent], vec![], now).await
+}
+
+/// What was paid for places in a mission that nobody has any more.
+async fn give_back(tx: &mut Tx, mission: &Mission, now: OffsetDateTime) -> Result<()> {
+    let closed = closing::called_off(tx, mission, now).await?;
+    payments::closed(tx, &closed).await
 }
 
 /// An open mission was changed: it is looked for people again where that matters, and applicants learn of it.
@@ -229,6 +248,7 @@ pub async fn cancelled(tx: &mut Tx, cancelled: &Cancelled) -> Result<()> {
 /// or had asked for it, not the many who were only invited.
 pub async fn cascaded(tx: &mut Tx, cascade: &Cascade, now: OffsetDateTime) -> Result<()> {
     let Cascade { mission, assigned, leftovers: Leftovers { invited, applicants } } = cascade;
+    give_back(tx, mission, now).await?;
     let (client, message) = match mission.cancel_cause {
         Some(CancelCause::Expired) => {
             (NotificationType::MissionExpired, "La mission a expiré : personne n’a été trouvé à temps.")
@@ -359,30 +379,36 @@ pub async fn filed(tx: &mut Tx, filed: &Filed) -> Result<()> {
     ledger::enqueue(tx, fresh.then_some(notice)).await
 }
 
-/// A user was notified in the app: the mail that goes with it. What is about no mission is mailed in the words of its notification.
+/// A user was notified in the app: the mail that goes with it. What has no letter of its own is mailed in the words of its
+/// notification.
 pub async fn notified(tx: &mut Tx, notify: &Notify) -> Result<()> {
-    let About::Mission(mission_id) = notify.about else {
-        let notice = Mail::Notice { notice: notify.kind, about: notify.about };
-        return ledger::enqueue(tx, [self::mail(notify.user_id, notice)]).await;
-    };
-    let mail = match notify.kind {
-        NotificationType::MissionAssigned => Mail::MissionAssigned { mission_id },
-        NotificationType::AssignmentConfirmed => Mail::AssignmentConfirmed { mission_id },
-        NotificationType::AssignmentWithdrawn => Mail::AssignmentWithdrawn { mission_id },
-        NotificationType::ApplicationReceived => Mail::ApplicationReceived { mission_id },
-        NotificationType::ApplicationRejected => Mail::ApplicationRejected { mission_id },
-        NotificationType::MissionChanged => Mail::MissionChanged { mission_id },
-        NotificationType::MissionCancelled => Mail::MissionCancelled { mission_id },
-        NotificationType::CancellationConfirmed => Mail::CancellationConfirmed { mission_id },
-        NotificationType::MissionExpired => Mail::MissionExpired { mission_id },
-        NotificationType::MissionUnfilled | NotificationType::MissionDeadline => {
+    use NotificationType as Type;
+    let mail = match (notify.kind, notify.about) {
+        (Type::MissionAssigned, About::Mission(mission_id)) => Mail::MissionAssigned { mission_id },
+        (Type::AssignmentConfirmed, About::Mission(mission_id)) => Mail::AssignmentConfirmed { mission_id },
+        (Type::AssignmentWithdrawn, About::Mission(mission_id)) => Mail::AssignmentWithdrawn { mission_id },
+        (Type::ApplicationReceived, About::Mission(mission_id)) => Mail::ApplicationReceived { mission_id },
+        (Type::ApplicationRejected, About::Mission(mission_id)) => Mail::ApplicationRejected { mission_id },
+        (Type::MissionChanged, About::Mission(mission_id)) => Mail::MissionChanged { mission_id },
+        (Type::MissionCancelled, About::Mission(mission_id)) => Mail::MissionCancelled { mission_id },
+        (Type::CancellationConfirmed, About::Mission(mission_id)) => {
+            Mail::CancellationConfirmed { mission_id }
+        }
+        (Type::MissionExpired, About::Mission(mission_id)) => Mail::MissionExpired { mission_id },
+        (Type::MissionUnfilled | Type::MissionDeadline, About::Mission(mission_id)) => {
             Mail::MissionUnfilled { mission_id }
         }
-        // The first's mail names the invitation, and was enqueued with it; the others are not worth one.
-        NotificationType::MissionInvitation
-        | NotificationType::ApplicationWithdrawn
-        | NotificationType::LocationUnknown
-        | NotificationType::MessageReported => return Ok(()),
+        // The first's mail names the invitation, and was enqueued with it. A quarter of an hour is too short for a mail. The others
+        // are not worth one.
+        (
+            Type::MissionInvitation
+            | Type::BookingSoon
+            | Type::ApplicationWithdrawn
+            | Type::LocationUnknown
+            | Type::MessageReported,
+            _,
+        ) => return Ok(()),
+        (notice, about) => Mail::Notice { notice, about },
     };
     ledger::enqueue(tx, [self::mail(notify.user_id, mail)]).await
 }

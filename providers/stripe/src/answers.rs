@@ -150,11 +150,12 @@ impl Read<Transfer> for TransferBody {
 pub(crate) struct ReversalBody {
     id: String,
     amount: i64,
+    metadata: Option<BTreeMap<String, String>>,
 }
 
 impl Read<Reversal> for ReversalBody {
     fn read(self) -> Result<Reversal, Fault> {
-        Ok(Reversal { id: self.id, amount_cents: self.amount })
+        Ok(Reversal { id: self.id, amount_cents: self.amount, metadata: pairs(self.metadata) })
     }
 }
 

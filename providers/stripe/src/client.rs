@@ -12,7 +12,7 @@ use stripe_connect_requests::account::{
 };
 use stripe_connect_requests::account_link::{CreateAccountLink, CreateAccountLinkType};
 use stripe_connect_requests::transfer::{CreateTransfer, ListTransfer, RetrieveTransfer};
-use stripe_connect_requests::transfer_reversal::CreateIdTransferReversal;
+use stripe_connect_requests::transfer_reversal::{CreateIdTransferReversal, ListIdTransferReversal};
 use stripe_core_requests::balance_transaction::ListBalanceTransaction;
 use stripe_core_requests::customer::CreateCustomer;
 use stripe_core_requests::event::ListEvent;
@@ -203,6 +203,10 @@ impl Payments for Stripe {
     fn list_transfers<'a>(&'a self, transfer_group: &'a str) -> Answer<'a, Vec<Transfer>> {
         let request = ListTransfer::new().transfer_group(transfer_group).limit(PAGE);
         self.ask::<Page<TransferBody>, _>(request).boxed()
+    }
+
+    fn list_reversals<'a>(&'a self, transfer: &'a str) -> Answer<'a, Vec<Reversal>> {
+        self.ask::<Page<ReversalBody>, _>(ListIdTransferReversal::new(transfer).limit(PAGE)).boxed()
     }
 
     fn list_refunds<'a>(&'a self, intent: &'a str) -> Answer<'a, Vec<Refund>> {

@@ -7,6 +7,7 @@
 mod answers;
 mod client;
 mod fault;
+mod settings;
 pub mod signature;
 
 use std::fmt::Debug;
@@ -16,6 +17,7 @@ use time::OffsetDateTime;
 
 pub use crate::client::Stripe;
 pub use crate::fault::Fault;
+pub use crate::settings::StripeSettings;
 
 /// The version of Stripe's API that is spoken here. Webhook endpoints should be created with it.
 pub const API_VERSION: &str = "2026-09-30.endive";
@@ -78,6 +80,8 @@ pub trait Payments: Debug + Send + Sync {
     ) -> Answer<'a, MovementPage>;
     /// The transfers of a group, newest first, a hundred at most: whether one was made although nobody heard the answer.
     fn list_transfers<'a>(&'a self, transfer_group: &'a str) -> Answer<'a, Vec<Transfer>>;
+    /// What was taken back of a transfer, newest first, a hundred at most.
+    fn list_reversals<'a>(&'a self, transfer: &'a str) -> Answer<'a, Vec<Reversal>>;
     /// The refunds of an intent, newest first, a hundred at most.
     fn list_refunds<'a>(&'a self, intent: &'a str) -> Answer<'a, Vec<Refund>>;
 }
@@ -170,6 +174,7 @@ pub struct Transfer {
 pub struct Reversal {
     pub id: String,
     pub amount_cents: i64,
+    pub metadata: Metadata,
 }
 
 #[derive(Clone, Debug)]

@@ -1,0 +1,290 @@
+//! Payments: what a client is asked to pay, what became of it, and giving it back.
+
+use std::sync::Arc;
+
+use domain::ids::{BookingId, MissionId, PaymentId, UserId};
+use domain::parties;
+use domain::payments::refunds::{self, NewRefund};
+use domain::payments::{self, Payment, PaymentMethod, RefundWay, accounts, asking, reading};
+use jobs::effects;
+use poem::web::Data;
+use poem_openapi::param::Path;
+use poem_openapi::payload::Json;
+use poem_openapi::{ApiResponse, Object, OpenApi};
+use stripe_connect::{Fault, NewCustomer, NewIntent, Payments};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::App;
+use crate::error::{ApiError, ApiResult};
+use crate::guard::{ActiveClient, AdminOnly, Anyone, Auth};
+use crate::wire::{self, Text, mirror};
+
+#[derive(Debug)]
+pub struct PaymentsApi;
+
+mirror! {
+    PaymentKind = domain::payments::PaymentKind { Charge, Supplement }
+    PaymentMethodView = domain::payments::PaymentMethod { Card, Chorus }
+    PaymentStatus = domain::payments::PaymentStatus { RequiresPayment, Processing, Failed, Cancelled, Succeeded }
+    DisputeStatus = domain::payments::DisputeStatus { None, Open, Won, Lost }
+    RefundStatus = domain::payments::RefundStatus { Pending, Succeeded, Failed }
+}
+
+/// A payment that waits for its payer.
+#[derive(Debug, Object)]
+#[oai(rename_all = "camelCase")]
+struct PaymentIntent {
+    payment_id: Uuid,
+    /// For Stripe's own form in the payer's browser. Nobody else may see it.
+    #[oai(validator(max_length = 500))]
+    client_secret: String,
+    #[oai(validator(minimum(value = "1"), maximum(value = "99999999")))]
+    amount_cents: i64,
+    /// ISO 4217.
+    #[oai(validator(min_length = 3, max_length = 3))]
+    currency: String,
+}
+
+#[derive(ApiResponse)]
+enum IntentCreated {
+    /// To be confirmed by the payer
+    #[oai(status = 201)]
+    Created(Json<PaymentIntent>),
+}
+
+/// A payment, as its parties see it.
+#[derive(Debug, Object)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
+pub struct PaymentView {
+    id: Uuid,
+    kind: PaymentKind,
+    method: PaymentMethodView,
+    status: PaymentStatus,
+    payer_id: Uuid,
+    talent_id: Uuid,
+    mission_id: Option<Uuid>,
+    contract_id: Option<Uuid>,
+    booking_id: Option<Uuid>,
+    #[oai(validator(minimum(value = "1"), maximum(value = "99999999")))]
+    amount_cents: i64,
+    /// The platform's part of it.
+    #[oai(validator(minimum(value = "0"), maximum(value = "99999999")))]
+    commission_cents: i64,
+    #[oai(validator(minimum(value = "0"), maximum(value = "99999999")))]
+    refunded_cents: i64,
+    dispute: DisputeStatus,
+    /// Why the last attempt failed, in Stripe's words (`card_declined`).
+    #[oai(validator(max_length = 100))]
+    failure_code: Option<String>,
+    created_at: OffsetDateTime,
+    settled_at: Option<OffsetDateTime>,
+}
+
+impl From<Payment> for PaymentView {
+    fn from(payment: Payment) -> Self {
+        let commission_cents = payment.split().0;
+        Self {
+            id: payment.id.0,
+            kind: payment.kind.into(),
+            method: payment.method.into(),
+            status: payment.status.into(),
+            payer_id: payment.payer_id.0,
+            talent_id: payment.talent_id.0,
+            mission_id: payment.mission_id.map(|id| id.0),
+            contract_id: payment.contract_id.map(|id| id.0),
+            booking_id: payment.booking_id.map(|id| id.0),
+            amount_cents: payment.amount_cents,
+            commission_cents,
+            refunded_cents: payment.refunded_cents,
+            dispute: payment.dispute.into(),
+            failure_code: payment.failure_code,
+            created_at: payment.created_at,
+            settled_at: payment.settled_at,
+        }
+    }
+}
+
+/// What goes back, and why.
+#[derive(Debug, Object)]
+#[oai(rename_all = "camelCase", deny_unknown_fields)]
+struct RefundRequest {
+    /// All that is left of the payment when absent.
+    #[oai(validator(minimum(value = "1"), maximum(value = "99999999")))]
+    amount_cents: Option<i64>,
+    #[oai(validator(min_length = 1, max_length = 500))]
+    reason: Text,
+}
+
+/// A refund under way.
+#[derive(Debug, Object)]
+#[oai(rename_all = "camelCase")]
+struct RefundView {
+    id: Uuid,
+    payment_id: Uuid,
+    status: RefundStatus,
+    #[oai(validator(minimum(value = "1"), maximum(value = "99999999")))]
+    amount_cents: i64,
+    #[oai(validator(max_length = 500))]
+    reason: String,
+    created_at: OffsetDateTime,
+}
+
+#[derive(ApiResponse)]
+enum RefundRequested {
+    /// It will be made
+    #[oai(status = 201)]
+    Created(Json<RefundView>),
+}
+
+impl App {
+    /// Who moves money.
+    pub fn provider(&self) -> ApiResult<Arc<dyn Payments>> {
+        let missing = ApiError::Unavailable {
+            code: "PAYMENTS_NOT_CONFIGURED",
+            message: "This platform takes no payments",
+        };
+        self.payments.clone().ok_or(missing)
+    }
+}
+
+/// No answer that could be given to anybody else: what was asked for is stored, and asking again is the same.
+pub fn no_answer(fault: Fault) -> ApiError {
+    tracing::warn!(%fault, "Stripe does not answer as hoped");
+    ApiError::Unavailable {
+        code: "PAYMENT_PROVIDER_AWAY",
+        message: "The payment provider is away; try again",
+    }
+}
+
+/// The payer's name at Stripe, which is asked for once.
+async fn customer(app: &App, provider: &dyn Payments, user: UserId) -> ApiResult<String> {
+    let mut conn = app.db.conn().await?;
+    if let Some(known) = accounts::find_customer(&mut conn, user).await? {
+        return Ok(known);
+    }
+    let person = parties::of_person(&mut conn, user).await?;
+    drop(conn);
+    let new = NewCustomer { email: person.email, name: person.name, user_id: user.to_string() };
+    let customer = provider.create_customer(&format!("customer:{user}"), &new).await.map_err(no_answer)?;
+    accounts::set_customer(&mut *app.db.conn().await?, user, &customer).await?;
+    Ok(customer)
+}
+
+/// Stripe's intent for a payment that is stored already, so that asking twice is asking for the same.
+async fn intent(app: &App, provider: &dyn Payments, payment: Payment) -> ApiResult<IntentCreated> {
+    let intent = match &payment.intent_id {
+        Some(id) => provider.get_intent(id).await.map_err(no_answer)?,
+        None => {
+            let customer = customer(app, provider, payment.payer_id).await?;
+            let new = NewIntent {
+                amount_cents: payment.amount_cents,
+                customer,
+                transfer_group: payment.transfer_group(),
+                description: "SocioPulse".to_owned(),
+                metadata: vec![("paymentId".to_owned(), payment.id.to_string())],
+            };
+            let key = format!("intent:{}", payment.id);
+            let made = provider.create_intent(&key, &new).await.map_err(no_answer)?;
+            asking::set_intent(&mut *app.db.conn().await?, payment.id, &made.id).await?;
+            made
+        }
+    };
+    let missing = || ApiError::Internal("an intent without a client secret".into());
+    Ok(IntentCreated::Created(Json(PaymentIntent {
+        payment_id: payment.id.0,
+        client_secret: intent.client_secret.ok_or_else(missing)?,
+        amount_cents: payment.amount_cents,
+        currency: "EUR".to_owned(),
+    })))
+}
+
+#[OpenApi(prefix_path = "/api/v1", tag = "wire::Tag::Payments")]
+impl PaymentsApi {
+    /// Pay for a booking
+    ///
+    /// Once its talent has accepted. An open payment is found again rather than made anew.
+    #[oai(path = "/payments/bookings/:id/intent", method = "post", operation_id = "createBookingIntent")]
+    async fn create_booking_intent(
+        &self,
+        app: Data<&App>,
+        caller: Auth<ActiveClient>,
+        id: Path<Uuid>,
+    ) -> ApiResult<IntentCreated> {
+        let provider = app.provider()?;
+        let mut tx = app.db.begin().await?;
+        let payment = asking::of_booking(&mut tx, BookingId(id.0), caller.0, app.clock.now()).await?;
+        tx.commit().await?;
+        intent(&app, &*provider, payment).await
+    }
+
+    /// Pay for a mission
+    ///
+    /// Its signed contract or, where several talents were wanted, the first that is not paid; and what was worked beyond the plan.
+    #[oai(path = "/payments/missions/:id/intent", method = "post", operation_id = "createMissionIntent")]
+    async fn create_mission_intent(
+        &self,
+        app: Data<&App>,
+        caller: Auth<ActiveClient>,
+        id: Path<Uuid>,
+    ) -> ApiResult<IntentCreated> {
+        let provider = app.provider()?;
+        let now = app.clock.now();
+        let mut tx = app.db.begin().await?;
+        let payment =
+            asking::of_mission(&mut tx, MissionId(id.0), PaymentMethod::Card, caller.0, now).await?;
+        tx.commit().await?;
+        intent(&app, &*provider, payment).await
+    }
+
+    /// Read a payment
+    ///
+    /// For its payer, its talent, whoever manages the mission, and admins.
+    #[oai(path = "/payments/:id", method = "get", operation_id = "getPayment")]
+    async fn get_payment(
+        &self,
+        app: Data<&App>,
+        caller: Auth<Anyone>,
+        id: Path<Uuid>,
+    ) -> ApiResult<Json<PaymentView>> {
+        let mut conn = app.db.conn().await?;
+        Ok(Json(reading::get_for(&mut conn, PaymentId(id.0), caller.0).await?.into()))
+    }
+
+    /// Give a payment back
+    ///
+    /// In part or whole. What its talent already got of it is taken back first; credit notes follow.
+    #[oai(path = "/payments/:id/refund", method = "post", operation_id = "refundPayment")]
+    async fn refund_payment(
+        &self,
+        app: Data<&App>,
+        caller: Auth<AdminOnly>,
+        id: Path<Uuid>,
+        body: Json<RefundRequest>,
+    ) -> ApiResult<RefundRequested> {
+        app.provider()?;
+        let now = app.clock.now();
+        let mut tx = app.db.begin().await?;
+        let payment = payments::lock(&mut tx, PaymentId(id.0)).await?;
+        let left = payment.amount_cents - payment.reserved_cents;
+        let new = NewRefund {
+            cause: &format!("admin:{}", Uuid::now_v7()),
+            way: RefundWay::Stripe,
+            amount_cents: body.amount_cents.unwrap_or(left),
+            reason: body.reason.as_ref(),
+            requested_by: Some(caller.0.user),
+        };
+        let requested = refunds::request(&mut tx, &payment, new, now).await?;
+        effects::payments::refund_requested(&mut tx, &requested).await?;
+        tx.commit().await?;
+        let refund = requested.refund;
+        Ok(RefundRequested::Created(Json(RefundView {
+            id: refund.id.0,
+            payment_id: refund.payment_id.0,
+            status: refund.status.into(),
+            amount_cents: refund.amount_cents,
+            reason: refund.reason,
+            created_at: refund.created_at,
+        })))
+    }
+}

@@ -1,0 +1,71 @@
+//! What Stripe tells: believed by its signature alone, kept once by its id together with the job that acts on it.
+
+use domain::payments::events::{self, StripeEvent};
+use jobs::effects;
+use poem::Request;
+use poem::web::Data;
+use poem_openapi::payload::{Binary, Json};
+use poem_openapi::{Object, OpenApi};
+use serde_json::Value;
+use stripe_connect::signature;
+
+use crate::App;
+use crate::error::{ApiError, ApiResult};
+use crate::wire;
+
+#[derive(Debug)]
+pub struct StripeWebhooksApi;
+
+/// Stripe needs no more than the status.
+#[derive(Debug, Object)]
+struct Receipt {
+    received: bool,
+}
+
+const RECEIVED: Json<Receipt> = Json(Receipt { received: true });
+
+#[OpenApi(prefix_path = "/api/v1", tag = "wire::Tag::Payments")]
+impl StripeWebhooksApi {
+    /// Receive an event of Stripe
+    ///
+    /// With the header `Stripe-Signature` over the raw body, not older and not younger than five minutes. An event that is known, of a
+    /// type that concerns nobody, or of the other mode is answered in the same way.
+    #[oai(path = "/payments/webhooks", method = "post", operation_id = "receiveStripeEvent")]
+    async fn receive_stripe_event(
+        &self,
+        app: Data<&App>,
+        request: &Request,
+        body: Binary<Vec<u8>>,
+    ) -> ApiResult<Json<Receipt>> {
+        let now = app.clock.now();
+        if app.stripe_webhook_secrets.is_empty() {
+            return Err(ApiError::Unavailable {
+                code: "PAYMENTS_NOT_CONFIGURED",
+                message: "This platform takes no payments",
+            });
+        }
+        let header = request.header("stripe-signature").unwrap_or_default();
+        signature::verify(header, &body.0, &app.stripe_webhook_secrets, now.unix_timestamp()).map_err(
+            |error| {
+                tracing::warn!(%error, "a webhook that Stripe did not sign");
+                ApiError::Unusable {
+                    code: "BAD_SIGNATURE",
+                    message: "The signature is not Stripe's, or not of now",
+                }
+            },
+        )?;
+        let unreadable = || ApiError::invalid("", "not an event");
+        let payload: Value = serde_json::from_slice(&body.0).map_err(|_| unreadable())?;
+        let event: StripeEvent = serde_json::from_value(payload.clone()).map_err(|_| unreadable())?;
+        if event.livemode != app.stripe_is_live {
+            tracing::info!(id = event.id, "an event of the other mode");
+            return Ok(RECEIVED);
+        }
+        let mut tx = app.db.begin().await?;
+        if events::store(&mut tx, &event, &payload, false, now).await? {
+            effects::payments::event_stored(&mut tx, &event).await?;
+            tx.commit().await?;
+        }
+        Ok(RECEIVED)
+    }
+}

@@ -1,0 +1,197 @@
+//! What a client can be asked to pay now, and the payment that asks for it.
+
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use super::{Payment, PaymentMethod, PaymentStatus, select_payments};
+use crate::bookings::{self, BookingStatus};
+use crate::error::{Error, Result};
+use crate::ids::{BookingId, ContractId, MissionId, PaymentId, UserId};
+use crate::sessions::Viewer;
+use crate::{contracts, missions, plans};
+
+const NOT_PAYABLE: Error =
+    Error::Conflict { code: "NOT_PAYABLE", message: "There is nothing to pay here now" };
+const ALREADY_PAID: Error = Error::Conflict { code: "ALREADY_PAID", message: "This is paid" };
+const PROCESSING: Error =
+    Error::Conflict { code: "PAYMENT_PROCESSING", message: "The bank is at work on this payment" };
+
+/// What is paid for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Subject {
+    Booking(BookingId),
+    Contract(ContractId, MissionId),
+}
+
+#[derive(Debug)]
+struct Payable {
+    payer: UserId,
+    talent: UserId,
+    subject: Subject,
+    amount_cents: i64,
+    commission_bps: i32,
+}
+
+/// The payment of a confirmed booking, by its client.
+pub async fn of_booking(
+    conn: &mut PgConnection,
+    id: BookingId,
+    viewer: Viewer,
+    now: OffsetDateTime,
+) -> Result<Payment> {
+    let booking = bookings::lock(&mut *conn, id).await?;
+    if booking.client_id != viewer.user {
+        return Err(bookings::NOT_A_PARTICIPANT);
+    }
+    match booking.status {
+        BookingStatus::Confirmed => {}
+        BookingStatus::Paid | BookingStatus::InProgress | BookingStatus::Completed => {
+            return Err(ALREADY_PAID);
+        }
+        _ => return Err(NOT_PAYABLE),
+    }
+    let payable = Payable {
+        payer: booking.client_id,
+        talent: booking.talent_id,
+        subject: Subject::Booking(id),
+        amount_cents: booking.price_cents,
+        commission_bps: booking.commission_bps,
+    };
+    ask(conn, &payable, PaymentMethod::Card, now).await
+}
+
+/// The payment of a mission's signed contract: the first of them that is not paid, or a supplement that is due. For whoever
+/// manages the mission; several talents are paid one after the other.
+pub async fn of_mission(
+    conn: &mut PgConnection,
+    id: MissionId,
+    method: PaymentMethod,
+    viewer: Viewer,
+    now: OffsetDateTime,
+) -> Result<Payment> {
+    let mission = missions::lock_managed(&mut *conn, id, viewer).await?;
+    let supplement = select_payments!(
+        "where mission_id = $1 and kind = 'SUPPLEMENT' and status in ('REQUIRES_PAYMENT', 'FAILED') order by id limit 1",
+        id.0,
+    );
+    if let Some(supplement) = supplement.fetch_optional(&mut *conn).await? {
+        return Ok(supplement);
+    }
+    let signed = sqlx::query!(
+        r#"select c.id as "id: ContractId", c.talent_id as "talent_id: UserId", c.amount_cents,
+                  coalesce(p.status = 'SUCCEEDED', false) as "paid!"
+             from contracts c
+             join assignments a on a.id = c.assignment_id and a.status in ('ASSIGNED', 'IN_PROGRESS', 'COMPLETED')
+             left join payments p on p.contract_id = c.id and p.kind = 'CHARGE' and p.status <> 'CANCELLED'
+            where c.mission_id = $1 and c.status in ('SIGNED', 'IN_PROGRESS', 'COMPLETED')
+            order by coalesce(p.status = 'SUCCEEDED', false), c.signed_at, c.id limit 1"#,
+        id.0,
+    );
+    let signed = signed.fetch_optional(&mut *conn).await?.ok_or(NOT_PAYABLE)?;
+    if signed.paid {
+        return Err(ALREADY_PAID);
+    }
+    // Whoever calls the contract off waits for us, or we for them.
+    let contract = contracts::lock(&mut *conn, signed.id).await?;
+    let plan = plans::get(&mut *conn, mission.client_id, mission.establishment_id).await?;
+    let payable = Payable {
+        payer: mission.client_id,
+        talent: contract.talent_id,
+        subject: Subject::Contract(contract.id, id),
+        amount_cents: contract.amount_cents,
+        commission_bps: plan.commission_bps(),
+    };
+    ask(conn, &payable, method, now).await
+}
+
+/// The living payment for a thing, made where there is none.
+async fn ask(
+    conn: &mut PgConnection,
+    payable: &Payable,
+    method: PaymentMethod,
+    now: OffsetDateTime,
+) -> Result<Payment> {
+    if payable.amount_cents == 0 {
+        return Err(NOT_PAYABLE);
+    }
+    let (booking, contract, mission) = match payable.subject {
+        Subject::Booking(booking) => (Some(booking.0), None, None),
+        Subject::Contract(contract, mission) => (None, Some(contract.0), Some(mission.0)),
+    };
+    // What was asked for at the same time is found below: the unique indexes let one of them be.
+    sqlx::query!(
+        "insert into payments (id, kind, method, payer_id, talent_id, mission_id, contract_id, booking_id, amount_cents,
+                               commission_bps, created_at)
+         values ($1, 'CHARGE', $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing",
+        PaymentId::new().0,
+        method as PaymentMethod,
+        payable.payer.0,
+        payable.talent.0,
+        mission,
+        contract,
+        booking,
+        payable.amount_cents,
+        payable.commission_bps,
+        now,
+    )
+    .execute(&mut *conn)
+    .await?;
+    let payment = select_payments!(
+        "where (booking_id = $1 or contract_id = $2 and kind = 'CHARGE') and status <> 'CANCELLED'",
+        booking,
+        contract,
+    )
+    .fetch_one(conn)
+    .await?;
+    match payment.status {
+        _ if payment.method != method => Err(PROCESSING),
+        PaymentStatus::RequiresPayment | PaymentStatus::Failed => Ok(payment),
+        PaymentStatus::Processing => Err(PROCESSING),
+        PaymentStatus::Succeeded | PaymentStatus::Cancelled => Err(ALREADY_PAID),
+    }
+}
+
+/// A supplement for what was worked beyond the plan, once for each contract.
+pub(super) async fn supplement(
+    conn: &mut PgConnection,
+    charge: &Payment,
+    amount_cents: i64,
+    now: OffsetDateTime,
+) -> Result<Option<Payment>> {
+    let id = PaymentId::new();
+    let made = sqlx::query!(
+        "insert into payments (id, kind, method, payer_id, talent_id, mission_id, contract_id, amount_cents, commission_bps, created_at)
+         select $1, 'SUPPLEMENT', $2, payer_id, talent_id, mission_id, contract_id, $4, commission_bps, $5 from payments
+          where id = $3
+         on conflict do nothing",
+        id.0,
+        PaymentMethod::Card as PaymentMethod,
+        charge.id.0,
+        amount_cents,
+        now,
+    );
+    match made.execute(&mut *conn).await?.rows_affected() {
+        0 => Ok(None),
+        _ => super::get(conn, id).await.map(Some),
+    }
+}
+
+/// Keeps Stripe's name of a payment, as its answer gave it.
+pub async fn set_intent(conn: &mut PgConnection, id: PaymentId, intent: &str) -> Result<()> {
+    sqlx::query!("update payments set intent_id = $2 where id = $1 and intent_id is null", id.0, intent)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Stripe has cancelled it, or was never asked for it.
+pub async fn mark_cancelled(conn: &mut PgConnection, id: PaymentId, now: OffsetDateTime) -> Result<()> {
+    sqlx::query!(
+        "update payments set status = 'CANCELLED', status_at = $2 where id = $1 and status not in ('CANCELLED', 'SUCCEEDED')",
+        id.0,
+        now,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

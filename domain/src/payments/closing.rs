@@ -1,0 +1,199 @@
+//! When the work of a payment was accepted, or will not be done: what is owed of it is paid out, the rest goes back.
+
+use sqlx::PgConnection;
+use time::{Duration, OffsetDateTime};
+
+use super::payouts::{self, Scheduled};
+use super::refunds::{self, NewRefund, Requested};
+use super::{Payment, PaymentStatus, RefundWay, asking, select_payments};
+use crate::assignments::AssignmentStatus;
+use crate::error::Result;
+use crate::ids::{BookingId, ContractId, PaymentId};
+use crate::missions::{self, Mission, MissionStatus};
+use crate::{contracts, money, surcharges};
+
+/// What has to be done about money that was paid, or was asked for. See `jobs::effects::payments::closed`.
+#[derive(Debug, Default)]
+#[must_use = "money has to move"]
+pub struct Closed {
+    pub refunds: Vec<Requested>,
+    pub payouts: Vec<Scheduled>,
+    /// Asked for and not paid: nobody should pay them any more.
+    pub unwanted: Vec<PaymentId>,
+    /// What more was worked, and is to be paid.
+    pub supplement: Option<Payment>,
+}
+
+/// Of what is owed, how much of a payment it is, and what to call the rest.
+#[derive(Clone, Copy, Debug)]
+struct Owed<'a> {
+    cents: i64,
+    cause: &'a str,
+    reason: &'a str,
+}
+
+impl Closed {
+    async fn close(
+        &mut self,
+        conn: &mut PgConnection,
+        payment: PaymentId,
+        owed: Owed<'_>,
+        now: OffsetDateTime,
+    ) -> Result<()> {
+        let payment = super::lock(&mut *conn, payment).await?;
+        match payment.status {
+            PaymentStatus::Cancelled => return Ok(()),
+            PaymentStatus::Succeeded if payment.settled_at.is_some() => {}
+            // When it comes all the same, its settlement finds that it is not wanted.
+            _ => {
+                self.unwanted.push(payment.id);
+                return Ok(());
+            }
+        }
+        let back = payment.amount_cents - owed.cents - payment.reserved_cents;
+        if back > 0 {
+            let new = NewRefund {
+                cause: owed.cause,
+                way: RefundWay::Stripe,
+                amount_cents: back,
+                reason: owed.reason,
+                requested_by: None,
+            };
+            self.refunds.push(refunds::request(&mut *conn, &payment, new, now).await?);
+        }
+        if owed.cents > 0 {
+            self.payouts.extend(payouts::schedule(conn, payment.id, now + payouts::AFTER).await?);
+        }
+        Ok(())
+    }
+}
+
+/// What stays due of a contract whose mission was cancelled.
+fn owed(mission: &Mission, amount_cents: i64) -> i64 {
+    let (Some(cancelled_at), Some(price)) = (mission.cancelled_at, mission.cancellation_cents) else {
+        return 0;
+    };
+    match price {
+        0 => 0,
+        _ => money::share(amount_cents, missions::cancellation_share_bps(mission.start_date - cancelled_at)),
+    }
+}
+
+/// A mission was cancelled, or a talent left it: the contracts that nobody will fulfil.
+pub async fn called_off(conn: &mut PgConnection, mission: &Mission, now: OffsetDateTime) -> Result<Closed> {
+    let mut closed = Closed::default();
+    let payments = sqlx::query!(
+        r#"select p.id as "id: PaymentId", p.amount_cents, a.status as "status: AssignmentStatus"
+             from payments p join contracts c on c.id = p.contract_id join assignments a on a.id = c.assignment_id
+            where p.mission_id = $1 and a.status in ('CANCELLED', 'WITHDRAWN') and p.status <> 'CANCELLED' order by p.id"#,
+        mission.id.0,
+    );
+    for row in payments.fetch_all(&mut *conn).await? {
+        let owed = match row.status {
+            AssignmentStatus::Cancelled => Owed {
+                cents: owed(mission, row.amount_cents),
+                cause: refunds::CALLED_OFF,
+                reason: "Mission annulée",
+            },
+            _ => Owed { cents: 0, cause: refunds::CALLED_OFF, reason: "Désistement du talent" },
+        };
+        closed.close(&mut *conn, row.id, owed, now).await?;
+    }
+    Ok(closed)
+}
+
+/// A booking ended before its time, or somebody did not come.
+pub async fn booking_ended(
+    conn: &mut PgConnection,
+    booking: BookingId,
+    due_cents: i64,
+    now: OffsetDateTime,
+) -> Result<Closed> {
+    let mut closed = Closed::default();
+    let owed = Owed { cents: due_cents, cause: refunds::CALLED_OFF, reason: "Réservation annulée" };
+    for payment in list_of_booking(&mut *conn, booking).await? {
+        closed.close(&mut *conn, payment, owed, now).await?;
+    }
+    Ok(closed)
+}
+
+/// A session was held.
+pub async fn booking_completed(
+    conn: &mut PgConnection,
+    booking: BookingId,
+    now: OffsetDateTime,
+) -> Result<Closed> {
+    let mut closed = Closed::default();
+    for payment in list_of_booking(&mut *conn, booking).await? {
+        closed.payouts.extend(payouts::schedule(&mut *conn, payment, now + payouts::AFTER).await?);
+    }
+    Ok(closed)
+}
+
+async fn list_of_booking(conn: &mut PgConnection, booking: BookingId) -> Result<Vec<PaymentId>> {
+    let payments = sqlx::query_scalar!(
+        r#"select id as "id: PaymentId" from payments where booking_id = $1 and status <> 'CANCELLED' order by id"#,
+        booking.0,
+    );
+    Ok(payments.fetch_all(conn).await?)
+}
+
+/// The client accepted what a talent worked on a mission, in minutes: less than planned goes back, more is to be paid.
+pub async fn work_accepted(
+    conn: &mut PgConnection,
+    contract: ContractId,
+    minutes: i64,
+    now: OffsetDateTime,
+) -> Result<Closed> {
+    let mut closed = Closed::default();
+    let charge = select_payments!(
+        "where contract_id = $1 and kind = 'CHARGE' and status <> 'CANCELLED' for update",
+        contract.0
+    );
+    let Some(charge) = charge.fetch_optional(&mut *conn).await? else { return Ok(closed) };
+    let worked = worked_cents(&mut *conn, contract, minutes).await?;
+    if worked > charge.amount_cents {
+        closed.supplement =
+            asking::supplement(&mut *conn, &charge, worked - charge.amount_cents, now).await?;
+    }
+    let owed = Owed {
+        cents: worked.min(charge.amount_cents),
+        cause: "worked-less",
+        reason: "Durée réelle inférieure à la durée prévue",
+    };
+    if charge.settled_at.is_some() {
+        closed.close(&mut *conn, charge.id, owed, now).await?;
+    }
+    Ok(closed)
+}
+
+/// What the minutes worked cost from the planned start on, at the contract's own rate.
+async fn worked_cents(conn: &mut PgConnection, contract: ContractId, minutes: i64) -> Result<i64> {
+    let contract = contracts::get(&mut *conn, contract).await?;
+    let row = sqlx::query!(
+        r#"select coalesce(a.hourly_rate_cents, m.hourly_rate_cents)::bigint as "rate!", m.start_date, m.end_date
+             from contracts c join missions m on m.id = c.mission_id join assignments a on a.id = c.assignment_id
+            where c.id = $1"#,
+        contract.id.0,
+    );
+    let Some(row) = row.fetch_optional(conn).await? else { return Ok(contract.amount_cents) };
+    if minutes == (row.end_date - row.start_date).whole_minutes() {
+        return Ok(contract.amount_cents);
+    }
+    let end = row.start_date + Duration::minutes(minutes.max(0));
+    Ok(surcharges::price(row.start_date, end, row.rate).total_cents)
+}
+
+/// What stays due of a payment that came when its work was called off already; all of it where it was not.
+pub(super) async fn still_owed(conn: &mut PgConnection, payment: &Payment) -> Result<Option<i64>> {
+    let (Some(contract), Some(mission)) = (payment.contract_id, payment.mission_id) else { return Ok(None) };
+    let ended = sqlx::query_scalar!(
+        r#"select a.status as "status: AssignmentStatus" from contracts c join assignments a on a.id = c.assignment_id
+            where c.id = $1 and a.status in ('CANCELLED', 'WITHDRAWN')"#,
+        contract.0,
+    );
+    let Some(ended) = ended.fetch_optional(&mut *conn).await? else { return Ok(None) };
+    let mission = missions::get(conn, mission).await?;
+    let cancelled = mission.status == MissionStatus::Cancelled && ended == AssignmentStatus::Cancelled;
+    Ok(Some(if cancelled { owed(&mission, payment.amount_cents) } else { 0 }))
+}

@@ -1,0 +1,256 @@
+//! Stripe's events: stored once by their id, and what each says of a payment.
+//!
+//! They come late, early, shuffled and repeated. So a payment keeps only what no order can undo: the furthest status, the most
+//! that has gone back, the last word of a bank.
+
+use serde::Deserialize;
+use serde_json::Value;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use super::{DisputeStatus, Payment, PaymentStatus};
+use crate::error::Result;
+use crate::ids::PaymentId;
+
+/// An event as Stripe sends it, in a webhook or a list.
+#[derive(Clone, Debug, Deserialize)]
+pub struct StripeEvent {
+    pub id: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Seconds.
+    pub created: i64,
+    #[serde(default)]
+    pub livemode: bool,
+    data: Data,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Data {
+    object: Value,
+}
+
+/// Who has to act on an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Concern {
+    Payment,
+    Account,
+    /// Stored, so that it can be looked up.
+    Nobody,
+}
+
+impl StripeEvent {
+    pub fn concern(&self) -> Concern {
+        match self.kind.as_str() {
+            "payment_intent.succeeded"
+            | "payment_intent.payment_failed"
+            | "payment_intent.processing"
+            | "payment_intent.canceled"
+            | "charge.refunded"
+            | "charge.dispute.created"
+            | "charge.dispute.closed" => Concern::Payment,
+            "account.updated" => Concern::Account,
+            // Transfers and payouts are learnt from the answer to our own call; a reconcile compares the rest.
+            _ => Concern::Nobody,
+        }
+    }
+
+    pub fn object(&self) -> &Value {
+        &self.data.object
+    }
+
+    pub fn created_at(&self) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(self.created).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    }
+}
+
+/// Keeps an event; false where it was known.
+pub async fn store(
+    conn: &mut PgConnection,
+    event: &StripeEvent,
+    payload: &Value,
+    replayed: bool,
+    now: OffsetDateTime,
+) -> Result<bool> {
+    let stored = sqlx::query!(
+        "insert into stripe_events (id, type, created_at, payload, received_at, replayed) values ($1, $2, $3, $4, $5, $6)
+         on conflict (id) do nothing",
+        event.id,
+        event.kind,
+        event.created_at(),
+        payload,
+        now,
+        replayed,
+    );
+    Ok(stored.execute(conn).await?.rows_affected() > 0)
+}
+
+/// Of these events, those that never came.
+pub async fn list_unknown(conn: &mut PgConnection, ids: &[String]) -> Result<Vec<String>> {
+    let unknown = sqlx::query_scalar!(
+        r#"select id as "id!" from unnest($1::text[]) as listed (id)
+            where not exists (select from stripe_events e where e.id = listed.id)"#,
+        ids,
+    );
+    Ok(unknown.fetch_all(conn).await?)
+}
+
+pub async fn find(conn: &mut PgConnection, id: &str) -> Result<Option<StripeEvent>> {
+    let payload = sqlx::query_scalar!("select payload from stripe_events where id = $1", id);
+    let payload = payload.fetch_optional(conn).await?;
+    Ok(payload.and_then(|payload| serde_json::from_value(payload).ok()))
+}
+
+/// What an event says of a payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Word {
+    Status { status: PaymentStatus, received: Option<i64>, charge: Option<String>, failure: Option<String> },
+    Refunded { charge: Option<String>, captured: i64, cents: i64 },
+    Dispute { status: DisputeStatus, cents: i64 },
+}
+
+/// A payment's id as it stands in an object's metadata, and its intent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Named {
+    payment: Option<PaymentId>,
+    intent: Option<String>,
+}
+
+fn text(object: &Value, field: &str) -> Option<String> {
+    object[field].as_str().map(str::to_owned)
+}
+
+/// None where it is not what we know of its type: another version of the API, or nothing that moves money.
+fn read(event: &StripeEvent) -> Option<(Named, Word)> {
+    let object = event.object();
+    let payment = object["metadata"]["paymentId"].as_str().and_then(|id| id.parse().ok()).map(PaymentId);
+    let euros = object["currency"] == "eur";
+    let status = |status, received| Word::Status {
+        status,
+        received,
+        charge: text(object, "latest_charge"),
+        failure: object["last_payment_error"]["code"].as_str().map(str::to_owned),
+    };
+    let (intent, word) = match event.kind.as_str() {
+        "payment_intent.succeeded" => {
+            // Another currency is no amount that was asked for.
+            let received = if euros { object["amount_received"].as_i64()? } else { 0 };
+            ("id", status(PaymentStatus::Succeeded, Some(received)))
+        }
+        "payment_intent.payment_failed" => ("id", status(PaymentStatus::Failed, None)),
+        "payment_intent.processing" => ("id", status(PaymentStatus::Processing, None)),
+        "payment_intent.canceled" => ("id", status(PaymentStatus::Cancelled, None)),
+        "charge.refunded" => {
+            let captured = object["amount_captured"].as_i64().or_else(|| object["amount"].as_i64())?;
+            let cents = object["amount_refunded"].as_i64()?;
+            ("payment_intent", Word::Refunded { charge: text(object, "id"), captured, cents })
+        }
+        "charge.dispute.created" | "charge.dispute.closed" => {
+            let status = match (object["status"].as_str()?, event.kind.as_str()) {
+                // An inquiry: no money has moved.
+                (inquiry, _) if inquiry.starts_with("warning_") => return None,
+                ("won", _) => DisputeStatus::Won,
+                ("lost", _) => DisputeStatus::Lost,
+                (_, "charge.dispute.created") => DisputeStatus::Open,
+                _ => return None,
+            };
+            ("payment_intent", Word::Dispute { status, cents: object["amount"].as_i64()? })
+        }
+        _ => return None,
+    };
+    let intent = text(object, intent);
+    Some((Named { payment, intent }, word))
+}
+
+/// Adds what an event says to its payment and returns that, locked; none where it is about none of ours.
+pub async fn learn(conn: &mut PgConnection, event: &StripeEvent) -> Result<Option<Payment>> {
+    let Some((named, word)) = read(event) else { return Ok(None) };
+    let Some(id) = find_named(&mut *conn, &named).await? else { return Ok(None) };
+    let at = event.created_at();
+    match word {
+        Word::Status { status, received, charge, failure } => {
+            advance(&mut *conn, id, status, at, charge, failure).await?;
+            if let Some(received) = received {
+                note_received(&mut *conn, id, received).await?;
+            }
+        }
+        Word::Refunded { charge, captured, cents } => {
+            // What goes back had come.
+            advance(&mut *conn, id, PaymentStatus::Succeeded, at, charge, None).await?;
+            note_received(&mut *conn, id, captured).await?;
+            sqlx::query!(
+                "update payments set refunded_cents = greatest(refunded_cents, $2) where id = $1",
+                id.0,
+                cents,
+            )
+            .execute(&mut *conn)
+            .await?;
+        }
+        Word::Dispute { status, cents } => {
+            advance(&mut *conn, id, PaymentStatus::Succeeded, at, None, None).await?;
+            sqlx::query!(
+                "update payments set dispute = $2, disputed_cents = case when dispute = 'NONE' then $3 else disputed_cents end
+                  where id = $1 and dispute < $2",
+                id.0,
+                status as DisputeStatus,
+                cents,
+            )
+            .execute(&mut *conn)
+            .await?;
+        }
+    }
+    super::lock(conn, id).await.map(Some)
+}
+
+async fn find_named(conn: &mut PgConnection, named: &Named) -> Result<Option<PaymentId>> {
+    // The answer that would have told us the intent may have been lost.
+    let found = sqlx::query_scalar!(
+        r#"select id as "id: PaymentId" from payments
+            where intent_id = $1 or (id = $2 and (intent_id is null or $1::text is null))"#,
+        named.intent,
+        named.payment.map(|id| id.0),
+    );
+    Ok(found.fetch_optional(conn).await?)
+}
+
+/// Forwards only: success is final, so is a cancellation but for it, and before them the newest counts.
+async fn advance(
+    conn: &mut PgConnection,
+    id: PaymentId,
+    status: PaymentStatus,
+    at: OffsetDateTime,
+    charge: Option<String>,
+    failure: Option<String>,
+) -> Result<()> {
+    sqlx::query!(
+        "update payments set status = $2::payment_status, status_at = $3, failure_code = $5, charge_id = coalesce($4, charge_id)
+          where id = $1
+            and case when $2::payment_status in ('CANCELLED', 'SUCCEEDED') then status < $2::payment_status
+                     else status < 'CANCELLED' and (status_at is null or (status_at, status) < ($3, $2::payment_status)) end",
+        id.0,
+        status as PaymentStatus,
+        at,
+        charge,
+        failure,
+    )
+    .execute(&mut *conn)
+    .await?;
+    if charge.is_some() {
+        sqlx::query!("update payments set charge_id = $2 where id = $1 and charge_id is null", id.0, charge)
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
+}
+
+/// What came is not what was asked for: such a payment waits for a person.
+async fn note_received(conn: &mut PgConnection, id: PaymentId, received: i64) -> Result<()> {
+    sqlx::query!(
+        "update payments set mismatch_cents = $2 where id = $1 and amount_cents <> $2 and settled_at is null",
+        id.0,
+        received,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! Payments: what is asked of a client, what Stripe says became of it, and what that makes true here.
+//!
+//! A payment pays one talent for one thing: a contract of a mission, or a booking. Stripe's word comes in any order and any
+//! number of times; [`events`] keeps what only ever grows of it, and [`settling`] draws the rest from that.
+
+pub mod accounts;
+pub mod asking;
+pub mod closing;
+pub mod events;
+pub mod invoicing;
+pub mod payouts;
+pub mod reading;
+pub mod refunds;
+pub mod settling;
+
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use crate::error::{Error, Result};
+use crate::ids::{BookingId, ContractId, MissionId, PaymentId, UserId};
+use crate::money;
+use crate::notifications::About;
+
+pub use payouts::{Payout, PayoutStatus};
+pub use refunds::{Refund, RefundStatus, RefundWay};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sqlx(type_name = "payment_kind", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PaymentKind {
+    Charge,
+    /// For minutes beyond what was planned.
+    Supplement,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sqlx(type_name = "payment_method", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PaymentMethod {
+    Card,
+    /// Later, by a public body.
+    Chorus,
+}
+
+/// In the order in which one may follow another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sqlx(type_name = "payment_status", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PaymentStatus {
+    RequiresPayment,
+    Processing,
+    /// This attempt; the payer may try again.
+    Failed,
+    Cancelled,
+    Succeeded,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sqlx(type_name = "dispute_status", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum DisputeStatus {
+    None,
+    Open,
+    Won,
+    Lost,
+}
+
+#[derive(Clone, Debug)]
+pub struct Payment {
+    pub id: PaymentId,
+    pub kind: PaymentKind,
+    pub method: PaymentMethod,
+    pub payer_id: UserId,
+    pub talent_id: UserId,
+    pub mission_id: Option<MissionId>,
+    pub contract_id: Option<ContractId>,
+    pub booking_id: Option<BookingId>,
+    pub amount_cents: i64,
+    pub commission_bps: i32,
+    pub intent_id: Option<String>,
+    pub status: PaymentStatus,
+    pub failure_code: Option<String>,
+    pub charge_id: Option<String>,
+    /// What came, where it is not what was asked for.
+    pub mismatch_cents: Option<i64>,
+    /// What Stripe says has gone back.
+    pub refunded_cents: i64,
+    /// What refunds here have taken of it, whether they have gone through or not.
+    pub reserved_cents: i64,
+    pub dispute: DisputeStatus,
+    pub disputed_cents: i64,
+    pub created_at: OffsetDateTime,
+    pub settled_at: Option<OffsetDateTime>,
+}
+
+impl Payment {
+    /// Of the whole amount: the commission, and what is its talent's.
+    pub fn split(&self) -> (i64, i64) {
+        money::split(self.amount_cents, self.commission_bps)
+    }
+
+    /// What is the talent's when everything that is asked back has gone back.
+    pub fn entitled_cents(&self) -> i64 {
+        money::split((self.amount_cents - self.reserved_cents).max(0), self.commission_bps).1
+    }
+
+    /// Under this Stripe keeps its charge and transfers together.
+    pub fn transfer_group(&self) -> String {
+        format!("payment_{}", self.id)
+    }
+
+    /// What the people concerned look at.
+    pub fn about(&self) -> About {
+        match (self.booking_id, self.mission_id) {
+            (Some(booking), _) => About::Booking(booking),
+            (None, Some(mission)) => About::Mission(mission),
+            (None, None) => About::Payment(self.id),
+        }
+    }
+}
+
+/// Payments as they are; the rest of the statement says which.
+macro_rules! select_payments {
+    ($rest:literal $(, $argument:expr)* $(,)?) => {
+        sqlx::query_as!(
+            $crate::payments::Payment,
+            r#"select id as "id: _", kind as "kind: _", method as "method: _", payer_id as "payer_id: _", talent_id as "talent_id: _",
+                      mission_id as "mission_id: _", contract_id as "contract_id: _", booking_id as "booking_id: _", amount_cents,
+                      commission_bps, intent_id, status as "status: _", failure_code, charge_id, mismatch_cents, refunded_cents,
+                      reserved_cents, dispute as "dispute: _", disputed_cents, created_at, settled_at
+                 from payments "# + $rest
+            $(, $argument)*
+        )
+    };
+}
+pub(crate) use select_payments;
+
+pub async fn get(conn: &mut PgConnection, id: PaymentId) -> Result<Payment> {
+    let payment = select_payments!("where id = $1", id.0).fetch_optional(conn).await?;
+    payment.ok_or(Error::NotFound("payment"))
+}
+
+/// A payment, until the transaction ends: whoever changes what belongs to it queues here.
+pub async fn lock(conn: &mut PgConnection, id: PaymentId) -> Result<Payment> {
+    let payment = select_payments!("where id = $1 for update", id.0).fetch_optional(conn).await?;
+    payment.ok_or(Error::NotFound("payment"))
+}

@@ -1,0 +1,313 @@
+//! What goes back to a client: first what its talent already got of it, then the refund itself, each asked under a key of its
+//! own.
+
+use sqlx::PgConnection;
+use time::{Duration, OffsetDateTime};
+
+use super::payouts::{self, PayoutStatus};
+use super::{Payment, PaymentStatus};
+use crate::bookings;
+use crate::error::{Error, Result};
+use crate::ids::{PaymentId, RefundId, UserId};
+use crate::ledger;
+
+/// What was to be done will not be: the cause of a refund, once for each payment.
+pub const CALLED_OFF: &str = "called-off";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, sqlx::Type)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sqlx(type_name = "refund_status", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RefundStatus {
+    Pending,
+    Succeeded,
+    Failed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, sqlx::Type)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sqlx(type_name = "refund_way", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RefundWay {
+    /// Asked for by us.
+    Stripe,
+    /// Made on Stripe's own pages.
+    External,
+    /// Taken back through the bank.
+    Dispute,
+}
+
+#[derive(Clone, Debug)]
+pub struct Refund {
+    pub id: RefundId,
+    pub payment_id: PaymentId,
+    pub cause: String,
+    pub way: RefundWay,
+    pub amount_cents: i64,
+    pub reason: String,
+    pub status: RefundStatus,
+    pub refund_id: Option<String>,
+    pub reversal_cents: Option<i64>,
+    pub reversal_id: Option<String>,
+    pub asked_at: Option<OffsetDateTime>,
+    pub created_at: OffsetDateTime,
+}
+
+impl Refund {
+    pub fn key(&self) -> String {
+        format!("refund:{}", self.id)
+    }
+
+    pub fn reversal_key(&self) -> String {
+        format!("reversal:{}", self.id)
+    }
+}
+
+macro_rules! select_refunds {
+    ($rest:literal $(, $argument:expr)* $(,)?) => {
+        sqlx::query_as!(
+            Refund,
+            r#"select id as "id: _", payment_id as "payment_id: _", cause, way as "way: _", amount_cents, reason, status as "status: _",
+                      refund_id, reversal_cents, reversal_id, asked_at, created_at
+                 from refunds "# + $rest
+            $(, $argument)*
+        )
+    };
+}
+
+/// What is asked back.
+#[derive(Debug)]
+pub struct NewRefund<'a> {
+    /// The business fact: a second request for it finds the first.
+    pub cause: &'a str,
+    pub way: RefundWay,
+    pub amount_cents: i64,
+    pub reason: &'a str,
+    pub requested_by: Option<UserId>,
+}
+
+/// A refund was asked for. See `jobs::effects::payments::refund_requested`.
+#[derive(Clone, Debug)]
+#[must_use = "a refund has to be made"]
+pub struct Requested {
+    pub refund: Refund,
+    /// It was asked for before.
+    pub again: bool,
+}
+
+/// Takes the amount of what is left of a payment that the caller has locked.
+pub async fn request(
+    conn: &mut PgConnection,
+    payment: &Payment,
+    new: NewRefund<'_>,
+    now: OffsetDateTime,
+) -> Result<Requested> {
+    let known = select_refunds!("where payment_id = $1 and cause = $2", payment.id.0, new.cause);
+    if let Some(refund) = known.fetch_optional(&mut *conn).await? {
+        return Ok(Requested { refund, again: true });
+    }
+    if payment.status != PaymentStatus::Succeeded {
+        return Err(Error::Conflict { code: "PAYMENT_NOT_SETTLED", message: "Nothing was paid yet" });
+    }
+    // What has gone back elsewhere is a fact, however much was promised here.
+    let promised = new.way == RefundWay::Stripe;
+    let taken = sqlx::query!(
+        "update payments set reserved_cents = reserved_cents + $2
+          where id = $1 and (reserved_cents + $2 <= amount_cents or not $3)",
+        payment.id.0,
+        new.amount_cents,
+        promised,
+    );
+    if taken.execute(&mut *conn).await?.rows_affected() == 0 {
+        let message = "This is more than what is left of the payment";
+        return Err(Error::Conflict { code: "REFUND_TOO_LARGE", message });
+    }
+    let refund = sqlx::query_as!(
+        Refund,
+        r#"insert into refunds (id, payment_id, cause, way, amount_cents, reason, requested_by, created_at)
+           values ($1, $2, $3, $4, $5, $6, $7, $8)
+           returning id as "id: _", payment_id as "payment_id: _", cause, way as "way: _", amount_cents, reason, status as "status: _",
+                     refund_id, reversal_cents, reversal_id, asked_at, created_at"#,
+        RefundId::new().0,
+        payment.id.0,
+        new.cause,
+        new.way as RefundWay,
+        new.amount_cents,
+        new.reason,
+        new.requested_by.map(|user| user.0),
+        now,
+    );
+    Ok(Requested { refund: refund.fetch_one(conn).await?, again: false })
+}
+
+/// A refund under way, as it was found or fixed.
+#[derive(Debug)]
+pub struct Underway {
+    pub payment: Payment,
+    pub refund: Refund,
+    /// The transfer to take something back of.
+    pub transfer: Option<String>,
+    /// It was asked for before, and this long ago.
+    pub asked_before: Option<Duration>,
+}
+
+#[derive(Debug)]
+pub enum Step {
+    Go(Box<Underway>),
+    /// Its talent is just being paid, and nobody knows how much: soon.
+    Wait,
+    /// It has ended.
+    Nothing,
+}
+
+/// Fixes what has to come back from the talent, before Stripe is asked for anything. What an earlier run fixed stays.
+pub async fn begin(conn: &mut PgConnection, id: RefundId, now: OffsetDateTime) -> Result<Step> {
+    let found = select_refunds!("where id = $1", id.0).fetch_optional(&mut *conn).await?;
+    let Some(payment) = found.map(|refund| refund.payment_id) else { return Ok(Step::Nothing) };
+    let payment = super::lock(&mut *conn, payment).await?;
+    let mut refund = select_refunds!("where id = $1", id.0).fetch_one(&mut *conn).await?;
+    if refund.status != RefundStatus::Pending {
+        return Ok(Step::Nothing);
+    }
+    let payout = payouts::find(&mut *conn, payment.id).await?;
+    if payout.as_ref().is_some_and(|payout| payout.status == PayoutStatus::Sending) {
+        return Ok(Step::Wait);
+    }
+    let asked_before = refund.asked_at.map(|asked| now - asked);
+    if refund.reversal_cents.is_none() {
+        // Counted as reversed from here on, so that of two refunds each takes its own part.
+        let too_much = payout.as_ref().filter(|payout| payout.status == PayoutStatus::Sent).map(|payout| {
+            let has = payout.amount_cents.unwrap_or_default() - payout.reversed_cents;
+            (has - payment.entitled_cents()).max(0)
+        });
+        let cents = too_much.unwrap_or_default();
+        sqlx::query!(
+            "with payout as (update payouts set reversed_cents = reversed_cents + $2::bigint where payment_id = $3)
+             update refunds set reversal_cents = $2::bigint, asked_at = $4 where id = $1",
+            id.0,
+            cents,
+            payment.id.0,
+            now,
+        )
+        .execute(&mut *conn)
+        .await?;
+        refund.reversal_cents = Some(cents);
+    }
+    let outstanding = refund.reversal_cents.is_some_and(|cents| cents > 0) && refund.reversal_id.is_none();
+    let transfer = payout.and_then(|payout| payout.transfer_id).filter(|_| outstanding);
+    Ok(Step::Go(Box::new(Underway { payment, refund, transfer, asked_before })))
+}
+
+/// Stripe took back what the talent had got.
+pub async fn mark_reversed(
+    conn: &mut PgConnection,
+    underway: &Underway,
+    reversal: &str,
+    now: OffsetDateTime,
+) -> Result<()> {
+    let Underway { payment, refund, .. } = underway;
+    let payment = super::lock(&mut *conn, payment.id).await?;
+    let marked = sqlx::query!(
+        "update refunds set reversal_id = $2 where id = $1 and reversal_id is null",
+        refund.id.0,
+        reversal,
+    );
+    if marked.execute(&mut *conn).await?.rows_affected() > 0 {
+        let cents = refund.reversal_cents.unwrap_or_default();
+        ledger::payout_reversed(conn, &payment, refund, cents, reversal, now).await?;
+    }
+    Ok(())
+}
+
+/// Stripe refused to take it back: the client gets the refund all the same, and the talent owes what it was.
+pub async fn mark_not_reversed(conn: &mut PgConnection, underway: &Underway) -> Result<()> {
+    let Underway { payment, refund, .. } = underway;
+    super::lock(&mut *conn, payment.id).await?;
+    sqlx::query!(
+        "with refund as (
+             update refunds set reversal_cents = 0 where id = $1 and reversal_id is null and reversal_cents > 0 returning id
+         )
+         update payouts set reversed_cents = reversed_cents - $3 from refund where payment_id = $2",
+        refund.id.0,
+        payment.id.0,
+        refund.reversal_cents.unwrap_or_default(),
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A refund went through. See `jobs::effects::payments::refunded`.
+#[derive(Debug)]
+#[must_use = "a refund has effects"]
+pub struct Refunded {
+    pub payment: Payment,
+    pub refund: Refund,
+    /// What had gone back before it.
+    pub returned_cents: i64,
+}
+
+/// The money has gone back: by Stripe's answer, or by what Stripe told.
+pub async fn mark_succeeded(
+    conn: &mut PgConnection,
+    underway: &Underway,
+    refund_id: Option<&str>,
+    now: OffsetDateTime,
+) -> Result<Option<Refunded>> {
+    let payment = super::lock(&mut *conn, underway.payment.id).await?;
+    let returned = sqlx::query_scalar!(
+        r#"select coalesce(sum(amount_cents), 0)::bigint as "cents!" from refunds where payment_id = $1 and status = 'SUCCEEDED'"#,
+        payment.id.0,
+    );
+    let returned = returned.fetch_one(&mut *conn).await?;
+    let marked = sqlx::query!(
+        "update refunds set status = 'SUCCEEDED', refund_id = $2, ended_at = $3 where id = $1 and status = 'PENDING'",
+        underway.refund.id.0,
+        refund_id,
+        now,
+    );
+    if marked.execute(&mut *conn).await?.rows_affected() == 0 {
+        return Ok(None);
+    }
+    let refund = Refund { status: RefundStatus::Succeeded, ..underway.refund.clone() };
+    ledger::refunded(&mut *conn, &payment, &refund, returned, refund_id, now).await?;
+    let whole = returned + refund.amount_cents >= payment.amount_cents;
+    if let Some(booking) = payment.booking_id.filter(|_| whole || refund.cause == CALLED_OFF) {
+        bookings::mark_refunded(conn, booking, now).await?;
+    }
+    Ok(Some(Refunded { payment, refund, returned_cents: returned }))
+}
+
+/// Stripe refused the refund: what was reserved for it is free again, and somebody has to look.
+pub async fn mark_failed(
+    conn: &mut PgConnection,
+    underway: &Underway,
+    failure: &str,
+    now: OffsetDateTime,
+) -> Result<()> {
+    let Underway { payment, refund, .. } = underway;
+    super::lock(&mut *conn, payment.id).await?;
+    sqlx::query!(
+        "with failed as (
+             update refunds set status = 'FAILED', failure = $3, ended_at = $4 where id = $1 and status = 'PENDING'
+             returning amount_cents
+         )
+         update payments set reserved_cents = reserved_cents - failed.amount_cents from failed where id = $2",
+        refund.id.0,
+        payment.id.0,
+        failure,
+        now,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What refunds have gone through, or may have: Stripe was asked.
+pub(super) async fn accounted_for(conn: &mut PgConnection, payment: PaymentId) -> Result<i64> {
+    let cents = sqlx::query_scalar!(
+        r#"select coalesce(sum(amount_cents), 0)::bigint as "cents!" from refunds
+            where payment_id = $1 and way <> 'DISPUTE'
+              and (status = 'SUCCEEDED' or status = 'PENDING' and (asked_at is not null or way = 'EXTERNAL'))"#,
+        payment.0,
+    );
+    Ok(cents.fetch_one(conn).await?)
+}

@@ -1,0 +1,138 @@
+//! What is true of a payment becomes true of everything else: the ledger, the booking, the payout. However often and whenever
+//! this is asked, it adds what is missing and nothing more.
+
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use super::payouts::Scheduled;
+use super::refunds::{NewRefund, Requested};
+use super::{DisputeStatus, Payment, PaymentMethod, PaymentStatus, RefundWay, closing, payouts, refunds};
+use crate::bookings::{self, Booking};
+use crate::error::Result;
+use crate::ledger;
+
+/// What a look at a payment changed. See `jobs::effects::payments::settled`.
+#[derive(Debug)]
+#[must_use = "a settlement has effects"]
+pub struct Settled {
+    pub payment: Payment,
+    /// It was settled just now.
+    pub paid: bool,
+    pub booking: Option<Booking>,
+    /// What has to go back.
+    pub refunds: Vec<Requested>,
+    pub payouts: Vec<Scheduled>,
+    /// What became of a dispute just now.
+    pub dispute: Option<DisputeStatus>,
+    /// Another amount came than was asked for.
+    pub mismatch: bool,
+}
+
+/// Draws the conclusions from a payment that the caller has locked.
+pub async fn settle(conn: &mut PgConnection, payment: Payment, now: OffsetDateTime) -> Result<Settled> {
+    let mut settled = Settled {
+        payment,
+        paid: false,
+        booking: None,
+        refunds: Vec::new(),
+        payouts: Vec::new(),
+        dispute: None,
+        mismatch: false,
+    };
+    if settled.payment.status != PaymentStatus::Succeeded {
+        return Ok(settled);
+    }
+    if settled.payment.settled_at.is_none() {
+        if settled.payment.mismatch_cents.is_some() {
+            settled.mismatch = true;
+            return Ok(settled);
+        }
+        settle_paid(&mut *conn, &mut settled, now).await?;
+    }
+    settle_dispute(&mut *conn, &mut settled, now).await?;
+    settle_refunds(conn, &mut settled, now).await?;
+    Ok(settled)
+}
+
+async fn settle_paid(conn: &mut PgConnection, settled: &mut Settled, now: OffsetDateTime) -> Result<()> {
+    let payment = &mut settled.payment;
+    sqlx::query!("update payments set settled_at = $2 where id = $1", payment.id.0, now)
+        .execute(&mut *conn)
+        .await?;
+    payment.settled_at = Some(now);
+    match payment.method {
+        PaymentMethod::Card => ledger::paid(&mut *conn, payment, now).await?,
+        PaymentMethod::Chorus => ledger::chorus_paid(&mut *conn, payment, now).await?,
+    };
+    payouts::insert(&mut *conn, payment).await?;
+    settled.paid = true;
+    let owed = match payment.booking_id {
+        Some(booking) => {
+            settled.booking = bookings::mark_paid(&mut *conn, booking, now).await?;
+            settled.booking.is_none().then_some(0)
+        }
+        None => closing::still_owed(&mut *conn, payment).await?,
+    };
+    let Some(owed) = owed else { return Ok(()) };
+    // It was called off while the client paid.
+    let late = NewRefund {
+        cause: refunds::CALLED_OFF,
+        way: RefundWay::Stripe,
+        amount_cents: payment.amount_cents - owed,
+        reason: "Annulé avant le paiement",
+        requested_by: None,
+    };
+    if late.amount_cents > 0 {
+        settled.refunds.push(refunds::request(&mut *conn, payment, late, now).await?);
+    }
+    if owed > 0 {
+        settled.payouts.extend(payouts::schedule(conn, payment.id, now + payouts::AFTER).await?);
+    }
+    Ok(())
+}
+
+async fn settle_dispute(conn: &mut PgConnection, settled: &mut Settled, now: OffsetDateTime) -> Result<()> {
+    let payment = &settled.payment;
+    if payment.dispute == DisputeStatus::None {
+        return Ok(());
+    }
+    let mut news = ledger::dispute_opened(&mut *conn, payment, now).await?;
+    match payment.dispute {
+        DisputeStatus::None | DisputeStatus::Open => {}
+        DisputeStatus::Won => news |= ledger::dispute_won(&mut *conn, payment, now).await?,
+        DisputeStatus::Lost => {
+            let lost = NewRefund {
+                cause: "dispute",
+                way: RefundWay::Dispute,
+                amount_cents: payment.disputed_cents,
+                reason: "La banque du client a repris le paiement",
+                requested_by: None,
+            };
+            let requested = refunds::request(&mut *conn, payment, lost, now).await?;
+            news |= !requested.again;
+            settled.refunds.push(requested);
+        }
+    }
+    settled.dispute = news.then_some(payment.dispute);
+    Ok(())
+}
+
+/// What Stripe says has gone back, and no refund here accounts for.
+async fn settle_refunds(conn: &mut PgConnection, settled: &mut Settled, now: OffsetDateTime) -> Result<()> {
+    let payment = &settled.payment;
+    let known = refunds::accounted_for(&mut *conn, payment.id).await?;
+    let unknown = payment.refunded_cents - known;
+    if unknown <= 0 {
+        return Ok(());
+    }
+    let cause = format!("external:{}", payment.refunded_cents);
+    let external = NewRefund {
+        cause: &cause,
+        way: RefundWay::External,
+        amount_cents: unknown,
+        reason: "Remboursement effectué chez Stripe",
+        requested_by: None,
+    };
+    settled.refunds.push(refunds::request(conn, payment, external, now).await?);
+    Ok(())
+}

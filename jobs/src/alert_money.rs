@@ -1,0 +1,53 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::{Job, Policy};
+use crate::queues;
+
+/// Mails the operations address that money needs a person: what it is about, and what happened, in a line.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AlertMoney {
+    /// What it is about, once: `refund:<id>`.
+    pub cause: String,
+    pub what: MoneyTrouble,
+    pub detail: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MoneyTrouble {
+    /// Another amount came than was asked for; nothing was settled.
+    AmountDiffers,
+    RefundRefused,
+    /// The talent could not give back what a refund takes: it is owed.
+    ReversalRefused,
+    PayoutRefused,
+    /// A bank took a payment back, or asks for it.
+    Disputed,
+    /// Stripe and the ledger do not say the same.
+    Drift,
+}
+
+impl MoneyTrouble {
+    /// For who reads the mail.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::AmountDiffers => "Montant reçu différent du montant demandé : rien n’a été comptabilisé",
+            Self::RefundRefused => "Remboursement refusé par Stripe",
+            Self::ReversalRefused => "Annulation de virement refusée par Stripe : le talent doit cette somme",
+            Self::PayoutRefused => "Virement à un talent refusé par Stripe",
+            Self::Disputed => "Paiement contesté auprès de la banque",
+            Self::Drift => "Écart entre Stripe et le grand livre",
+        }
+    }
+}
+
+impl Job for AlertMoney {
+    const POLICY: Policy = Policy::new("alert-money", queues::DEFAULT).timeout(Duration::from_secs(60));
+
+    fn unique_key(&self) -> Option<String> {
+        Some(format!("alert-money:{}", self.cause))
+    }
+}

@@ -1,0 +1,162 @@
+//! What money sets off.
+
+use domain::error::Result;
+use domain::ids::UserId;
+use domain::notifications::NotificationType;
+use domain::payments::accounts::Synced;
+use domain::payments::closing::Closed;
+use domain::payments::events::{Concern, StripeEvent};
+use domain::payments::payouts::Scheduled;
+use domain::payments::refunds::{Refunded, Requested};
+use domain::payments::settling::Settled;
+use domain::payments::{DisputeStatus, Payment, RefundWay, payouts};
+use domain::{Tx, money};
+use time::OffsetDateTime;
+
+use crate::alert_money::{AlertMoney, MoneyTrouble};
+use crate::ledger::{self, NewJob};
+use crate::settle_payment::SettleCause;
+use crate::{CancelPayment, Notify, PayOut, RefundPayment, SettlePayment, SyncConnect};
+
+/// An event of Stripe was stored for the first time.
+pub async fn event_stored(tx: &mut Tx, event: &StripeEvent) -> Result<()> {
+    let job = match event.concern() {
+        Concern::Payment => NewJob::of(&SettlePayment { cause: SettleCause::Event(event.id.clone()) }),
+        Concern::Account => NewJob::of(&SyncConnect { event_id: event.id.clone() }),
+        Concern::Nobody => return Ok(()),
+    };
+    ledger::enqueue(tx, [job]).await
+}
+
+fn refund(requested: &Requested) -> NewJob {
+    NewJob::of(&RefundPayment { refund_id: requested.refund.id })
+}
+
+fn payout(scheduled: &Scheduled) -> NewJob {
+    NewJob::of(&PayOut { payout_id: scheduled.payout }).at(scheduled.due_at)
+}
+
+/// Tells once, whatever the job that says so is called.
+fn notice(payment: &Payment, user_id: UserId, kind: NotificationType, cause: &str) -> NewJob {
+    let notify = NewJob::of(&Notify { user_id, kind, about: payment.about() });
+    notify.once(format!("notify:{cause}:{}:{user_id}", kind.code()))
+}
+
+fn alert(what: MoneyTrouble, cause: String, detail: String) -> NewJob {
+    NewJob::of(&AlertMoney { cause, what, detail })
+}
+
+/// A payment was looked at: what came of it is told, and what has to go back goes back.
+pub async fn settled(tx: &mut Tx, settled: &Settled, now: OffsetDateTime) -> Result<()> {
+    let Settled { payment, paid, booking, refunds, payouts, dispute, mismatch } = settled;
+    let cause = format!("payment:{}", payment.id);
+    let mut jobs: Vec<_> = refunds.iter().filter(|requested| !requested.again).map(refund).collect();
+    jobs.extend(payouts.iter().map(payout));
+    if *paid {
+        jobs.push(notice(payment, payment.payer_id, NotificationType::PaymentConfirmed, &cause));
+        jobs.push(notice(payment, payment.talent_id, NotificationType::PaymentReceived, &cause));
+    }
+    if *mismatch {
+        let came = money::in_words(payment.mismatch_cents.unwrap_or_default(), "fr");
+        let asked = money::in_words(payment.amount_cents, "fr");
+        let detail = format!("Paiement {} : {came} au lieu de {asked}", payment.id);
+        jobs.push(alert(MoneyTrouble::AmountDiffers, cause.clone(), detail));
+    }
+    if let Some(dispute @ (DisputeStatus::Open | DisputeStatus::Lost)) = dispute {
+        let cents = money::in_words(payment.disputed_cents, "fr");
+        let detail = format!("Paiement {} : {cents} ({dispute:?})", payment.id);
+        jobs.push(alert(MoneyTrouble::Disputed, format!("{cause}:{dispute:?}"), detail));
+    }
+    if *dispute == Some(DisputeStatus::Won) {
+        // What waited for it may go.
+        if let Some(due) = payouts::find_scheduled(tx, payment.id).await? {
+            jobs.push(payout(&due));
+        }
+    }
+    ledger::enqueue(tx, jobs).await?;
+    if let Some(booking) = booking {
+        super::bookings::paid(tx, booking, now).await?;
+    }
+    Ok(())
+}
+
+/// The work of payments ended: what is owed is paid out, what is not goes back, what was not paid is asked for no more.
+pub async fn closed(tx: &mut Tx, closed: &Closed) -> Result<()> {
+    let Closed { refunds, payouts, unwanted, supplement } = closed;
+    let jobs = refunds.iter().filter(|requested| !requested.again).map(refund);
+    let jobs = jobs.chain(payouts.iter().map(payout));
+    let jobs =
+        jobs.chain(unwanted.iter().map(|payment_id| NewJob::of(&CancelPayment { payment_id: *payment_id })));
+    let jobs = jobs.chain(supplement.iter().map(|payment| {
+        notice(payment, payment.payer_id, NotificationType::SupplementDue, &format!("payment:{}", payment.id))
+    }));
+    ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await
+}
+
+/// A refund was asked for by a person.
+pub async fn refund_requested(tx: &mut Tx, requested: &Requested) -> Result<()> {
+    ledger::enqueue(tx, (!requested.again).then(|| refund(requested))).await
+}
+
+/// Money has gone back: its payer hears of it, and its talent, whose share has shrunk.
+pub async fn refunded(tx: &mut Tx, refunded: &Refunded) -> Result<()> {
+    let Refunded { payment, refund, .. } = refunded;
+    let cause = format!("refund:{}", refund.id);
+    let payer = (refund.way != RefundWay::Dispute)
+        .then(|| notice(payment, payment.payer_id, NotificationType::RefundMade, &cause));
+    let talent = notice(payment, payment.talent_id, NotificationType::PaymentReduced, &cause);
+    ledger::enqueue(tx, payer.into_iter().chain([talent])).await
+}
+
+/// Stripe refused a refund, or to take back what a talent had got.
+pub async fn refund_refused(
+    tx: &mut Tx,
+    payment: &Payment,
+    what: MoneyTrouble,
+    cause: String,
+    refusal: &str,
+) -> Result<()> {
+    let detail = format!("Paiement {} : {refusal}", payment.id);
+    let jobs = [
+        alert(what, cause, detail),
+        // What Stripe tells may mean something else now.
+        NewJob::of(&SettlePayment { cause: SettleCause::Payment(payment.id) }),
+    ];
+    ledger::enqueue(tx, jobs).await
+}
+
+/// A talent's share is on its way.
+pub async fn paid_out(tx: &mut Tx, payment: &Payment) -> Result<()> {
+    let cause = format!("paid-out:{}", payment.id);
+    ledger::enqueue(tx, [notice(payment, payment.talent_id, NotificationType::PayoutSent, &cause)]).await
+}
+
+/// Stripe refused a transfer; it is tried anew, and somebody should look.
+pub async fn payout_refused(tx: &mut Tx, payment: &Payment, key: &str, refusal: &str) -> Result<()> {
+    let detail = format!("Paiement {} : {refusal}", payment.id);
+    ledger::enqueue(tx, [alert(MoneyTrouble::PayoutRefused, key.to_owned(), detail)]).await
+}
+
+/// Stripe and the ledger do not say the same.
+pub async fn drifted(tx: &mut Tx, drift: &[String], now: OffsetDateTime) -> Result<()> {
+    const SHOWN: usize = 10;
+    let mut detail = drift.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(" ; ");
+    if drift.len() > SHOWN {
+        detail.push_str(&format!(" ; et {} autres", drift.len() - SHOWN));
+    }
+    ledger::enqueue(tx, [alert(MoneyTrouble::Drift, format!("drift:{}", now.date()), detail)]).await
+}
+
+/// A talent's account may be paid now: what waited for that goes.
+pub async fn account_synced(tx: &mut Tx, synced: Synced) -> Result<()> {
+    match synced.payouts_enabled {
+        true => unblocked(tx, synced.user).await,
+        false => Ok(()),
+    }
+}
+
+/// Something that stood against paying a talent may be gone: what waits is looked at.
+pub async fn unblocked(tx: &mut Tx, talent: UserId) -> Result<()> {
+    let waiting = payouts::list_scheduled(tx, talent).await?;
+    ledger::enqueue(tx, waiting.iter().map(payout)).await
+}

@@ -1,0 +1,31 @@
+use domain::payments::{self, PaymentMethod, PaymentStatus, asking};
+use jobs::CancelPayment;
+use stripe_connect::IntentStatus;
+
+use crate::App;
+use crate::engine::{JobResult, Run};
+use crate::stripe;
+
+/// A payment that was made meanwhile is refused to be cancelled: its settlement gives it back.
+pub async fn run(job: CancelPayment, run: Run<App>) -> JobResult {
+    let payment = payments::get(&mut *run.app.db.conn().await?, job.payment_id).await?;
+    let over = matches!(payment.status, PaymentStatus::Cancelled | PaymentStatus::Succeeded);
+    if over || payment.method != PaymentMethod::Card {
+        return run.done_without_effects();
+    }
+    if let Some(intent) = &payment.intent_id {
+        let provider = stripe::provider(&run.app)?;
+        let key = format!("cancel:{}", payment.id);
+        match stripe::decided(provider.cancel_intent(&key, intent).await)? {
+            Ok(intent) if intent.status == IntentStatus::Canceled => {}
+            Ok(_) => return run.done_without_effects(),
+            Err(refusal) => {
+                tracing::info!(payment = %payment.id, refusal, "not cancelled");
+                return run.done_without_effects();
+            }
+        }
+    }
+    let mut tx = run.begin().await?;
+    asking::mark_cancelled(&mut tx, payment.id, run.app.clock.now()).await?;
+    run.done(tx).await
+}

@@ -1,0 +1,110 @@
+use std::collections::BTreeMap;
+
+use domain::payments::events::{self, StripeEvent};
+use domain::{ledger, money};
+use jobs::{ReconcileStripe, effects};
+use serde_json::Value;
+use stripe_connect::{Movement, Payments};
+use time::{Duration, OffsetDateTime};
+
+use crate::App;
+use crate::engine::{JobError, JobResult, Run};
+use crate::stripe;
+
+/// Looked at each night: what was missed in three of them is found in the fourth.
+const BACK: Duration = Duration::days(3);
+/// What is younger may still be under way.
+const SETTLED: Duration = Duration::hours(1);
+
+/// Asks Stripe what happened and what moved. What was missed comes in through the same door as a webhook; what the ledger does not
+/// have is told to people, since nobody here knows why.
+pub async fn run(_: ReconcileStripe, run: Run<App>) -> JobResult {
+    let provider = stripe::provider(&run.app)?;
+    let now = run.app.clock.now();
+    replay(&run, &*provider, now - BACK, now).await?;
+    let drift = compare(&run, &*provider, now - BACK, now).await?;
+    if drift.is_empty() {
+        return run.done_without_effects();
+    }
+    let mut tx = run.begin().await?;
+    effects::payments::drifted(&mut tx, &drift, now).await?;
+    run.done(tx).await
+}
+
+/// Stores and has handled what never came.
+async fn replay(
+    run: &Run<App>,
+    provider: &dyn Payments,
+    since: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<(), JobError> {
+    let mut last: Option<String> = None;
+    loop {
+        let page = stripe::decided(provider.list_events(since, last.as_deref()).await)?;
+        let page = page.map_err(JobError::Retry)?;
+        let id = |event: &Value| event["id"].as_str().map(str::to_owned);
+        last = page.events.last().and_then(id);
+        let listed: BTreeMap<String, Value> =
+            page.events.into_iter().filter_map(|event| Some((id(&event)?, event))).collect();
+        let ids: Vec<_> = listed.keys().cloned().collect();
+        let unknown = events::list_unknown(&mut *run.app.db.conn().await?, &ids).await?;
+        for payload in unknown.iter().filter_map(|id| listed.get(id)) {
+            let Ok(event) = serde_json::from_value::<StripeEvent>(payload.clone()) else { continue };
+            let mut tx = run.begin().await?;
+            if events::store(&mut tx, &event, payload, true, now).await? {
+                tracing::warn!(id = event.id, kind = event.kind, "an event of Stripe had not come");
+                effects::payments::event_stored(&mut tx, &event).await?;
+            }
+            tx.commit().await?;
+        }
+        if !page.more || last.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// What moved at Stripe and stands otherwise, or not at all, in the ledger: a line each.
+async fn compare(
+    run: &Run<App>,
+    provider: &dyn Payments,
+    since: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<Vec<String>, JobError> {
+    let mut drift = Vec::new();
+    let mut last: Option<String> = None;
+    loop {
+        let page = stripe::decided(provider.list_movements(since, last.as_deref()).await)?;
+        let page = page.map_err(JobError::Retry)?;
+        last = page.movements.last().map(|movement| movement.id.clone());
+        for movement in page.movements.iter().filter(|movement| movement.created <= now - SETTLED) {
+            if movement.fee_cents > 0 {
+                let mut tx = run.begin().await?;
+                ledger::fee(&mut tx, &movement.id, movement.fee_cents, now).await?;
+                tx.commit().await?;
+            }
+            drift.extend(differs(run, movement).await?);
+        }
+        if !page.more || last.is_none() {
+            return Ok(drift);
+        }
+    }
+}
+
+/// Payouts from Stripe to our bank and the like are none of the ledger's payments.
+const OURS: [&str; 7] =
+    ["charge", "payment", "refund", "payment_refund", "transfer", "transfer_refund", "transfer_cancel"];
+
+async fn differs(run: &Run<App>, movement: &Movement) -> Result<Option<String>, JobError> {
+    let Some(source) = movement.source.as_deref().filter(|_| OURS.contains(&movement.kind.as_str())) else {
+        return Ok(None);
+    };
+    let booked = ledger::of_source(&mut *run.app.db.conn().await?, source).await?;
+    Ok(match booked {
+        Some(cents) if cents == movement.amount_cents => None,
+        booked => {
+            let there = money::in_words(movement.amount_cents, "fr");
+            let here = booked.map_or("rien".to_owned(), |cents| money::in_words(cents, "fr"));
+            Some(format!("{} {source} : {there} chez Stripe, {here} au grand livre", movement.kind))
+        }
+    })
+}
