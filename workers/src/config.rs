@@ -1,6 +1,7 @@
 //! The worker's configuration; `sociopulse-worker --help` is its manual.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, Parser};
 use domain::ids::UserId;
@@ -8,6 +9,8 @@ use domain::parties::Party;
 use jobs::ledger::Queue;
 use jobs::queues;
 use uuid::Uuid;
+
+use crate::chorus::{Chorus, Piste};
 
 /// Runs SocioPulse's jobs. Start as many as you like.
 #[derive(Clone, Debug, Parser)]
@@ -50,6 +53,8 @@ pub struct Config {
     pub storage_url: String,
     #[command(flatten)]
     pub stripe: stripe_connect::StripeSettings,
+    #[command(flatten)]
+    pub chorus: ChorusConfig,
     #[command(flatten)]
     pub platform: Platform,
     #[command(flatten)]
@@ -96,6 +101,35 @@ impl Platform {
             address: given(&self.platform_address),
             postal_code: given(&self.platform_postal_code),
             city: given(&self.platform_city),
+        }
+    }
+}
+
+/// Where public bodies receive invoices.
+#[derive(Clone, Debug, Args)]
+pub struct ChorusConfig {
+    /// PISTE application that asks Chorus Pro; nobody is asked when empty.
+    #[arg(long, env = "CHORUS_CLIENT_ID", default_value = "")]
+    pub chorus_client_id: String,
+    #[arg(long, env = "CHORUS_CLIENT_SECRET", hide_env_values = true, default_value = "")]
+    pub chorus_client_secret: String,
+    /// Technical account of Chorus Pro, login:password.
+    #[arg(long, env = "CHORUS_ACCOUNT", hide_env_values = true, default_value = "")]
+    pub chorus_account: String,
+    /// Where PISTE gives tokens.
+    #[arg(long, env = "CHORUS_TOKEN_URL", default_value = "https://oauth.piste.gouv.fr/api/oauth/token")]
+    pub chorus_token_url: String,
+    /// Where PISTE leads to Chorus Pro.
+    #[arg(long, env = "CHORUS_API_BASE", default_value = "https://api.piste.gouv.fr")]
+    pub chorus_api_base: String,
+}
+
+impl ChorusConfig {
+    /// Who takes invoices to public bodies; nobody, when none is configured.
+    pub fn connect(&self) -> Result<Option<Arc<dyn Chorus>>, String> {
+        match self.chorus_client_id.as_str() {
+            "" => Ok(None),
+            _ => Ok(Some(Arc::new(Piste::new(self)?))),
         }
     }
 }

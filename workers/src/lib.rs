@@ -1,5 +1,6 @@
 //! Runs the jobs. The engine knows no noun of the product; everything else here is handlers and outside services.
 
+pub mod chorus;
 pub mod config;
 pub mod engine;
 pub mod geocoder;
@@ -68,6 +69,8 @@ pub struct App {
     pub geocoder: Option<Arc<dyn Geocoder>>,
     /// Who moves money; nobody, when none is configured.
     pub payments: Option<Arc<dyn stripe_connect::Payments>>,
+    /// Who takes invoices to public bodies; nobody, when none is configured.
+    pub chorus: Option<Arc<dyn chorus::Chorus>>,
     /// Who issues invoices for commissions.
     pub platform: Arc<Party>,
     /// Where files rest.
@@ -126,6 +129,7 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> io::R
     let mailer = Arc::new(Mailer::new(&config.mail)?);
     let alert_email = Some(config.alert_email.clone()).filter(|address| !address.is_empty());
     let payments = config.stripe.connect().map_err(io::Error::other)?;
+    let chorus = config.chorus.connect().map_err(io::Error::other)?;
     let platform = Arc::new(config.platform.party());
     let storage = Storage::open(&config.storage_url)
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
@@ -136,6 +140,7 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> io::R
         alert_email,
         geocoder,
         payments,
+        chorus,
         platform,
         storage,
     };
@@ -181,6 +186,7 @@ mod tests {
             alert_email: None,
             geocoder: None,
             payments: None,
+            chorus: None,
             platform,
             storage,
         };
