@@ -10,9 +10,12 @@ mod alert_operations;
 mod alert_report;
 mod alert_unfilled;
 mod cancel_cascade;
+mod close_room;
+mod conclude_booking;
 mod digest_unread;
 mod dispatch_wave;
 mod enforce_account;
+mod expire_booking;
 mod expire_mission;
 mod expire_site_invitation;
 mod geocode_address;
@@ -20,8 +23,10 @@ mod geocode_mission;
 mod lock_chat;
 mod match_mission;
 mod notify;
+mod process_video_event;
 mod purge;
 mod rematch_open;
+mod remind_booking;
 mod request_password_reset;
 mod send_mail;
 
@@ -35,6 +40,7 @@ pub use config::Config;
 use engine::Handlers;
 use geocoder::{Ban, Budget, Geocoder};
 use jobs::schedule::SCHEDULE;
+use livekit::LiveKit;
 use mailer::Mailer;
 use metrics_exporter_prometheus::PrometheusBuilder;
 
@@ -48,6 +54,8 @@ pub struct App {
     pub alert_email: Option<String>,
     /// Who is asked where an address is; nobody, when none is configured.
     pub geocoder: Option<Arc<dyn Geocoder>>,
+    /// Where video sessions are held; nowhere, when none is configured.
+    pub livekit: Option<LiveKit>,
 }
 
 /// Every kind of job and who runs it.
@@ -57,9 +65,12 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(alert_report::run)
         .on(alert_unfilled::run)
         .on(cancel_cascade::run)
+        .on(close_room::run)
+        .on(conclude_booking::run)
         .on(digest_unread::run)
         .on(dispatch_wave::run)
         .on(enforce_account::run)
+        .on(expire_booking::run)
         .on(expire_mission::run)
         .on(expire_site_invitation::run)
         .on(geocode_address::run)
@@ -67,8 +78,10 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(lock_chat::run)
         .on_together(16, match_mission::run)
         .on(notify::run)
+        .on(process_video_event::run)
         .on(purge::run)
         .on(rematch_open::run)
+        .on(remind_booking::run)
         .on(request_password_reset::run)
         .on(send_mail::run)
 }
@@ -87,7 +100,8 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> io::R
     let db = Db::connect(&config.database_url, config.database_connections, bus).map_err(io::Error::other)?;
     let mailer = Arc::new(Mailer::new(&config.mail)?);
     let alert_email = Some(config.alert_email.clone()).filter(|address| !address.is_empty());
-    let app = App { db: db.clone(), clock: clock.clone(), mailer, alert_email, geocoder };
+    let livekit = config.livekit.connect().map_err(io::Error::other)?;
+    let app = App { db: db.clone(), clock: clock.clone(), mailer, alert_email, geocoder, livekit };
     let engine = engine::Config {
         slots: config.slots(),
         database_url: config.database_url,
@@ -119,10 +133,16 @@ mod tests {
         let db =
             Db::connect("postgres://nobody@127.0.0.1:1/none", 1, domain::Bus::new(redis, "test")).unwrap();
         let mailer = Arc::new(Mailer::new(&config::MailConfig::folder(std::env::temp_dir())).unwrap());
-        let mut known: Vec<_> =
-            handlers(App { db, clock: Clock::default(), mailer, alert_email: None, geocoder: None })
-                .kinds()
-                .collect();
+        let mut known: Vec<_> = handlers(App {
+            db,
+            clock: Clock::default(),
+            mailer,
+            alert_email: None,
+            geocoder: None,
+            livekit: None,
+        })
+        .kinds()
+        .collect();
         let mut kinds: Vec<_> = jobs::KINDS.iter().map(|policy| policy.kind).collect();
         known.sort_unstable();
         kinds.sort_unstable();

@@ -44,6 +44,11 @@ apis! {
         crate::invitations::InvitationsApi,
     ]
     [
+        crate::services::ServicesApi,
+        crate::bookings::BookingsApi,
+        crate::video::VideoApi,
+    ]
+    [
         crate::conversations::ConversationsApi,
         crate::message_reports::MessageReportsApi,
         crate::notifications::NotificationsApi,

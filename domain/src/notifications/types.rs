@@ -103,6 +103,58 @@ notification_types! {
     MessageReported "MESSAGE_REPORTED"
         fr "Message signalé" "Un membre d’une conversation a signalé un message. Lisez la conversation et décidez."
         en "Message reported" "A member of a conversation has reported a message. Read the conversation and decide."
+    /// To the talent: a client asks for a service.
+    BookingRequested "BOOKING_REQUESTED"
+        fr "Nouvelle demande de réservation" "Un client souhaite réserver l’un de vos services. Vous avez 48 heures au plus pour répondre."
+        en "New booking request" "A client would like to book one of your services. You have 48 hours at most to answer."
+    /// To the client: the talent has accepted, and the booking is to be paid.
+    BookingConfirmed "BOOKING_CONFIRMED"
+        fr "Réservation acceptée" "Le talent a accepté votre réservation. Réglez-la à temps pour la garder."
+        en "Booking accepted" "The talent has accepted your booking. Pay in time to keep it."
+    /// To the client: the talent has refused.
+    BookingRefused "BOOKING_REFUSED"
+        fr "Réservation refusée" "Le talent n’est pas disponible pour cette réservation. Rien ne vous est facturé."
+        en "Booking refused" "The talent cannot take this booking. Nothing is charged."
+    /// To both: the talent did not answer in time.
+    BookingUnanswered "BOOKING_UNANSWERED"
+        fr "Demande expirée" "La demande de réservation est restée sans réponse et a expiré."
+        en "Request expired" "The booking request was not answered in time and has expired."
+    /// To both: the client did not pay in time.
+    BookingUnpaid "BOOKING_UNPAID"
+        fr "Réservation expirée" "La réservation n’a pas été réglée à temps. Le créneau est libéré."
+        en "Booking expired" "The booking was not paid in time. The slot is free again."
+    /// To the other side, and to both when the platform did it: the session will not take place.
+    BookingCancelled "BOOKING_CANCELLED"
+        fr "Réservation annulée" "La séance n’aura pas lieu. Ce qui doit être remboursé l’est automatiquement."
+        en "Booking cancelled" "The session will not take place. What has to be refunded is refunded automatically."
+    /// To whoever cancelled: it counts, at its price.
+    BookingCancellationConfirmed "BOOKING_CANCELLATION_CONFIRMED"
+        fr "Annulation enregistrée" "Votre réservation est annulée, selon les conditions affichées. L’autre partie est prévenue."
+        en "Cancellation confirmed" "Your booking is cancelled, on the terms that were shown. The other party has been told."
+    /// To both: the booking is paid, and so certain.
+    BookingPaid "BOOKING_PAID"
+        fr "Réservation confirmée et réglée" "La séance aura lieu comme prévu. Vous recevrez un rappel."
+        en "Booking confirmed and paid" "The session takes place as planned. You will be reminded."
+    /// To both: the session is tomorrow.
+    BookingTomorrow "BOOKING_TOMORROW"
+        fr "Votre séance dans 24 heures" "Votre séance commence dans 24 heures."
+        en "Your session in 24 hours" "Your session starts in 24 hours."
+    /// To both: the session is in an hour.
+    BookingInAnHour "BOOKING_IN_AN_HOUR"
+        fr "Votre séance dans une heure" "Votre séance commence dans une heure."
+        en "Your session in an hour" "Your session starts in an hour."
+    /// To both: the session is about to begin.
+    BookingSoon "BOOKING_SOON"
+        fr "Votre séance dans 15 minutes" "Votre séance commence dans 15 minutes. En vidéo, la salle ouvre 10 minutes avant le début."
+        en "Your session in 15 minutes" "Your session starts in 15 minutes. A video room opens 10 minutes before the start."
+    /// To both: the session took place.
+    BookingCompleted "BOOKING_COMPLETED"
+        fr "Séance terminée" "Votre séance a eu lieu. Merci de votre confiance."
+        en "Session completed" "Your session took place. Thank you for your trust."
+    /// To both: somebody did not come.
+    BookingMissed "BOOKING_MISSED"
+        fr "Séance manquée" "La séance n’a pas eu lieu : une personne au moins n’est pas venue. Le détail est dans la réservation."
+        en "Session missed" "The session did not take place: somebody did not come. The booking says more."
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What an event sets off, in one file. Domain functions return an outcome; endpoints and handlers pass it here.
 
+pub mod bookings;
+
 use domain::account_decisions::Decision;
 use domain::applications::{ApplicationStatus, Filed};
 use domain::assignments::{Accepted, Assigned, Leftovers, Released, Way};
@@ -361,6 +363,10 @@ pub async fn filed(tx: &mut Tx, filed: &Filed) -> Result<()> {
 
 /// A user was notified in the app: the mail that goes with it. What is about no mission is mailed in the words of its notification.
 pub async fn notified(tx: &mut Tx, notify: &Notify) -> Result<()> {
+    // A quarter of an hour is too short for a mail.
+    if notify.kind == NotificationType::BookingSoon {
+        return Ok(());
+    }
     let About::Mission(mission_id) = notify.about else {
         let notice = Mail::Notice { notice: notify.kind, about: notify.about };
         return ledger::enqueue(tx, [self::mail(notify.user_id, notice)]).await;
@@ -383,6 +389,20 @@ pub async fn notified(tx: &mut Tx, notify: &Notify) -> Result<()> {
         | NotificationType::ApplicationWithdrawn
         | NotificationType::LocationUnknown
         | NotificationType::MessageReported => return Ok(()),
+        // About a booking, and mailed in their own words.
+        NotificationType::BookingRequested
+        | NotificationType::BookingConfirmed
+        | NotificationType::BookingRefused
+        | NotificationType::BookingUnanswered
+        | NotificationType::BookingUnpaid
+        | NotificationType::BookingCancelled
+        | NotificationType::BookingCancellationConfirmed
+        | NotificationType::BookingPaid
+        | NotificationType::BookingTomorrow
+        | NotificationType::BookingInAnHour
+        | NotificationType::BookingSoon
+        | NotificationType::BookingCompleted
+        | NotificationType::BookingMissed => return Ok(()),
     };
     ledger::enqueue(tx, [self::mail(notify.user_id, mail)]).await
 }

@@ -108,6 +108,7 @@ fn worker(place: &Place, slots: usize) -> Outcome<Serving> {
             mailer,
             alert_email: None,
             geocoder: None,
+            livekit: None,
         };
         let no_mail = |_: SendMail, run: Run<workers::App>| async move { run.done_without_effects() };
         let config = engine::Config {
