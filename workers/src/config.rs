@@ -55,6 +55,8 @@ pub struct Config {
     #[command(flatten)]
     pub mail: MailConfig,
     #[command(flatten)]
+    pub livekit: livekit::Settings,
+    #[command(flatten)]
     pub log: domain::process::Log,
 }
 
