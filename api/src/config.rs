@@ -56,6 +56,8 @@ pub struct Config {
     /// Seconds that the header of a request may take to come.
     #[arg(long, env = "HEADER_TIMEOUT", default_value = "10", value_parser = seconds)]
     pub header_timeout: Duration,
+    #[command(flatten)]
+    pub livekit: livekit::Settings,
 }
 
 /// Comma-separated in the environment, where an empty variable means an empty list.

@@ -129,6 +129,7 @@ struct ConversationView {
     id: Uuid,
     kind: ConversationKind,
     mission_id: Option<Uuid>,
+    booking_id: Option<Uuid>,
     /// The mission's title, or the first name and initial of the other.
     #[oai(validator(max_length = 300))]
     title: String,
@@ -151,6 +152,7 @@ impl From<Summary> for ConversationView {
             id: summary.id.0,
             kind: summary.kind.into(),
             mission_id: summary.mission_id.map(|mission| mission.0),
+            booking_id: summary.booking_id.map(|booking| booking.0),
             title: summary.title,
             seq: summary.head,
             unread: summary.unread,

@@ -8,6 +8,7 @@ use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, Object};
 use serde::Serialize;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::operations::Operations;
 
@@ -53,6 +54,10 @@ impl FieldError {
     }
 }
 
+fn rfc3339(at: OffsetDateTime) -> String {
+    at.format(&Rfc3339).unwrap_or_default()
+}
+
 /// What a caller sent comes back at most this long.
 fn cut(text: &str, most: usize) -> String {
     text.chars().take(most).collect()
@@ -74,6 +79,10 @@ pub enum ApiError {
     Forbidden {
         code: &'static str,
         message: &'static str,
+    },
+    /// The session's room is not open; it opens, or opened, at this time.
+    NotOpen {
+        opens_at: OffsetDateTime,
     },
     NotFound {
         what: &'static str,
@@ -129,6 +138,14 @@ impl ApiError {
             Self::Gone { code, message } => own(StatusCode::GONE, code, message),
             Self::Unauthorized { code, message } => own(StatusCode::UNAUTHORIZED, code, message),
             Self::Forbidden { code, message } => own(StatusCode::FORBIDDEN, code, message),
+            Self::NotOpen { opens_at } => (
+                StatusCode::FORBIDDEN,
+                "SESSION_NOT_OPEN",
+                format!(
+                    "this session may be joined from {}, while it is paid and not over",
+                    rfc3339(*opens_at)
+                ),
+            ),
             Self::NotFound { what } => (StatusCode::NOT_FOUND, "NOT_FOUND", format!("{what} not found")),
             Self::MethodNotAllowed { .. } => own(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -176,6 +193,9 @@ impl ApiError {
         };
         let errors = match self {
             Self::Invalid(errors) => Some(errors.iter().map(FieldError::bounded).collect()),
+            Self::NotOpen { opens_at } => {
+                Some(vec![FieldError { field: "opensAt".into(), message: rfc3339(opens_at) }])
+            }
             _ => None,
         };
         let body = ErrorBody {

@@ -99,6 +99,8 @@ rules! {
     VerifiedTalent = |viewer| viewer.role == Role::Talent && viewer.status == Status::Verified;
     /// A verified client, or an admin.
     VerifiedClient = |viewer| viewer.is_admin() || viewer.role == Role::Client && viewer.status == Status::Verified;
+    /// A verified client, and nobody in its name.
+    Buyer = |viewer| viewer.role == Role::Client && viewer.status == Status::Verified;
     /// Clients and admins.
     ClientSide = |viewer| matches!(viewer.role, Role::Client | Role::Admin);
     AnyTalent = |viewer| viewer.role == Role::Talent;

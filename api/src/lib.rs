@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod auth;
 pub mod availability;
+pub mod bookings;
 pub mod config;
 pub mod connect;
 pub mod contracts;
@@ -33,10 +34,13 @@ pub mod profiles;
 pub mod queues;
 pub mod quotes;
 pub mod rate_limit;
+pub mod services;
 pub mod sessions;
 pub mod signatures;
 pub mod stripe_webhooks;
 pub mod token;
+pub mod video;
+pub mod webhooks;
 pub mod wire;
 
 mod connection;
@@ -64,6 +68,8 @@ pub struct App {
     pub passwords: password::Passwords,
     pub tokens: token::Tokens,
     pub limiter: rate_limit::Limiter,
+    /// Where video sessions are held; nowhere, when none is configured.
+    pub livekit: Option<livekit::LiveKit>,
     pub proxies: Arc<[ipnet::IpNet]>,
     pub origins: Arc<[String]>,
     pub hub: live::Hub,
@@ -93,6 +99,7 @@ impl App {
             postbox: live::Postbox::open(db.clone(), clock.clone()),
             passwords: password::Passwords::new(),
             tokens: token::Tokens::new(&config.jwt_secret, &config.jwt_previous_secrets),
+            livekit: config.livekit.connect().map_err(io::Error::other)?,
             limiter: rate_limit::Limiter::new(redis.clone(), &config.redis_prefix, config.rate_limit.clone()),
             pressure: pressure::Pressure::watch(db.clone(), clock.clone()),
             proxies: config.trusted_proxies.clone(),

@@ -26,6 +26,7 @@ struct NotificationLinks {
     mission_id: Option<Uuid>,
     invitation_id: Option<Uuid>,
     application_id: Option<Uuid>,
+    booking_id: Option<Uuid>,
     conversation_id: Option<Uuid>,
     message_id: Option<Uuid>,
     establishment_id: Option<Uuid>,

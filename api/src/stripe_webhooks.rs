@@ -2,27 +2,28 @@
 
 use domain::payments::events::{self, StripeEvent};
 use jobs::effects;
-use poem::Request;
 use poem::web::Data;
-use poem_openapi::payload::{Binary, Json};
-use poem_openapi::{Object, OpenApi};
+use poem_openapi::OpenApi;
 use serde_json::Value;
 use stripe_connect::signature;
 
 use crate::App;
 use crate::error::{ApiError, ApiResult};
+use crate::webhooks::{Received, Sender, Signed};
 use crate::wire;
 
 #[derive(Debug)]
 pub struct StripeWebhooksApi;
 
-/// Stripe needs no more than the status.
-#[derive(Debug, Object)]
-struct Receipt {
-    received: bool,
-}
+/// Stripe.
+#[derive(Debug)]
+enum StripeServer {}
 
-const RECEIVED: Json<Receipt> = Json(Receipt { received: true });
+impl Sender for StripeServer {
+    const HEADER: &'static str = "stripe-signature";
+    const CONTENT_TYPE: &'static str = "application/json";
+    const DESCRIPTION: &'static str = "An event as Stripe sends it; the signature covers every byte.";
+}
 
 #[OpenApi(prefix_path = "/api/v1", tag = "wire::Tag::Payments")]
 impl StripeWebhooksApi {
@@ -34,9 +35,8 @@ impl StripeWebhooksApi {
     async fn receive_stripe_event(
         &self,
         app: Data<&App>,
-        request: &Request,
-        body: Binary<Vec<u8>>,
-    ) -> ApiResult<Json<Receipt>> {
+        signed: Signed<StripeServer>,
+    ) -> ApiResult<Received> {
         let now = app.clock.now();
         if app.stripe_webhook_secrets.is_empty() {
             return Err(ApiError::Unavailable {
@@ -44,8 +44,8 @@ impl StripeWebhooksApi {
                 message: "This platform takes no payments",
             });
         }
-        let header = request.header("stripe-signature").unwrap_or_default();
-        signature::verify(header, &body.0, &app.stripe_webhook_secrets, now.unix_timestamp()).map_err(
+        let (header, body) = (signed.signature.as_deref().unwrap_or_default(), &*signed.body);
+        signature::verify(header, body, &app.stripe_webhook_secrets, now.unix_timestamp()).map_err(
             |error| {
                 tracing::warn!(%error, "a webhook that Stripe did not sign");
                 ApiError::Unusable {
@@ -55,17 +55,17 @@ impl StripeWebhooksApi {
             },
         )?;
         let unreadable = || ApiError::invalid("", "not an event");
-        let payload: Value = serde_json::from_slice(&body.0).map_err(|_| unreadable())?;
+        let payload: Value = serde_json::from_slice(body).map_err(|_| unreadable())?;
         let event: StripeEvent = serde_json::from_value(payload.clone()).map_err(|_| unreadable())?;
         if event.livemode != app.stripe_is_live {
             tracing::info!(id = event.id, "an event of the other mode");
-            return Ok(RECEIVED);
+            return Ok(Received::Ok);
         }
         let mut tx = app.db.begin().await?;
         if events::store(&mut tx, &event, &payload, false, now).await? {
             effects::payments::event_stored(&mut tx, &event).await?;
             tx.commit().await?;
         }
-        Ok(RECEIVED)
+        Ok(Received::Ok)
     }
 }

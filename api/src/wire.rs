@@ -24,6 +24,8 @@ pub enum Tag {
     Matching,
     /// Quotes, contracts and their signatures.
     Contracts,
+    /// Services, their bookings, video sessions.
+    Bookings,
     /// Conversations; live over the WebSocket, history here.
     Messages,
     /// What one is told in the app.
@@ -214,6 +216,7 @@ forms! {
         |text: &str| text.find('@').is_some_and(|at| at <= 64);
     Phone = at most 20, r"^\+?[0-9][0-9 .]{4,17}[0-9]$";
     PostalCode = at most 5, r"^[0-9]{5}$";
+    Slug = at most 80, r"^[a-z0-9]+(-[a-z0-9]+)*$";
     Siret = at most 14, r"^[0-9]{14}$";
     TimeOfDay = at most 5, r"^([01][0-9]|2[0-3]):[0-5][0-9]$";
     /// Of a mail.

@@ -153,7 +153,7 @@ pub async fn assign(
 fn refusal(error: sqlx::Error) -> Error {
     let result = Err::<(), _>(error).on_constraint("assignments_no_double_booking", || Error::Conflict {
         code: "TALENT_ALREADY_BOOKED",
-        message: "The talent has another mission at that time",
+        message: "The talent has other work at that time",
     });
     match result {
         Err(Error::Database(error)) if violates(&error, working_time::CONSTRAINT) => working_time::BREACH,

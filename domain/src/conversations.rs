@@ -11,7 +11,7 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::ids::{ConversationId, MessageId, MissionId, UserId};
+use crate::ids::{BookingId, ConversationId, MessageId, MissionId, UserId};
 use crate::messages::MessageKind;
 use crate::page::{Cursor, Page};
 use crate::sessions::Viewer;
@@ -182,6 +182,7 @@ pub struct Summary {
     pub id: ConversationId,
     pub kind: ConversationKind,
     pub mission_id: Option<MissionId>,
+    pub booking_id: Option<BookingId>,
     /// The mission's title, or the first name and initial of the other.
     pub title: String,
     pub head: i64,
@@ -228,6 +229,7 @@ pub async fn list(
                 order by c.active_at desc, c.id desc limit $5
            )
            select c.id as "id!: ConversationId", c.kind as "kind!: ConversationKind", c.mission_id as "mission_id: MissionId",
+                  c.booking_id as "booking_id: BookingId",
                   coalesce(m.title, nullif(trim(concat(p.first_name, ' ', left(p.last_name, 1) || '.')), ''), 'SocioPulse') as "title!",
                   c.head as "head!", c.head - coalesce(r.seq, 0) as "unread!",
                   coalesce(c.locked_at, c.lock_at) as lock_at, c.active_at as "active_at!",
@@ -251,6 +253,7 @@ pub async fn list(
         id: row.id,
         kind: row.kind,
         mission_id: row.mission_id,
+        booking_id: row.booking_id,
         title: row.title,
         head: row.head,
         unread: row.unread,

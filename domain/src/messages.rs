@@ -298,6 +298,35 @@ pub async fn post_system(tx: &mut Tx, contents: &[(MissionId, String)], now: Off
     Ok(())
 }
 
+/// Stores a SYSTEM message in a conversation of two; as [`post_system`], call it late.
+pub async fn post_system_in(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    content: &str,
+    now: OffsetDateTime,
+) -> Result<()> {
+    let message = sqlx::query_as!(
+        ChatMessage,
+        r#"with place as (
+               update conversations set head = head + 1, active_at = $4 where id = $1 returning id, mission_id, head
+           ), stored as (
+               insert into messages (conversation_id, seq, id, kind, content, created_at)
+               select id, head, $2, 'SYSTEM', $3, $4 from place
+               returning *
+           )
+           select stored.id as "id: _", conversation_id as "conversation_id: _", mission_id as "mission_id: _", seq,
+                  sender_id as "sender_id: _", kind as "kind: _", content, attachments, client_message_id, created_at
+             from stored join place on place.id = conversation_id"#,
+        conversation.0,
+        MessageId::new().0,
+        content,
+        now,
+    );
+    let message = message.fetch_one(&mut **tx).await?;
+    live::announce(tx, Channel::Conversation(conversation), &message.delivery());
+    Ok(())
+}
+
 /// Messages numbered after `after`, up to and including `up_to`, the oldest `limit` of them, in order.
 pub async fn list_after(
     conn: &mut PgConnection,

@@ -126,6 +126,16 @@ pub async fn get(conn: &mut PgConnection, user: UserId) -> Result<Profile> {
     .ok_or(Error::NotFound("profile"))
 }
 
+/// First name and initial: how somebody is called in a room.
+pub async fn get_short_name(conn: &mut PgConnection, user: UserId) -> Result<String> {
+    let name = sqlx::query_scalar!(
+        r#"select coalesce(nullif(trim(concat(first_name, ' ', left(last_name, 1) || '.')), ''), 'SocioPulse') as "name!"
+             from profiles where user_id = $1"#,
+        user.0,
+    );
+    name.fetch_optional(conn).await?.ok_or(Error::NotFound("profile"))
+}
+
 /// A talent's profile as others may ask for it: only of verified, visible talents.
 pub async fn get_public(conn: &mut PgConnection, user: UserId) -> Result<Profile> {
     let visible = sqlx::query_scalar!(

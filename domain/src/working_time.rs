@@ -1,5 +1,5 @@
 //! The working-time guard: daily rest, hours of a day, hours of a week, over all establishments. Figures and rule live in
-//! `working_time_breach`; a trigger on `assignments` enforces them, whatever the code believes.
+//! `working_time_breach`; triggers on `assignments` and `bookings` enforce them, whatever the code believes.
 
 use crate::error::Error;
 

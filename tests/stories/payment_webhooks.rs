@@ -134,16 +134,7 @@ async fn told(money: &Money) -> (String, Vec<Value>) {
     money.stripe.pay_later(&intent);
     money.stripe.arrive(&intent, true);
     let charge = money.stripe.objects("charge").pop().unwrap()["id"].as_str().unwrap().to_owned();
-    let http = reqwest::Client::new();
-    // By somebody on Stripe's own pages.
-    http.post(format!("{}/v1/refunds", money.stripe.url))
-        .bearer_auth(tests::stripe_sandbox::KEY)
-        .form(&[("charge", charge.as_str()), ("amount", "5000")])
-        .send()
-        .await
-        .unwrap()
-        .error_for_status()
-        .unwrap();
+    money.refund_at_stripe(&charge, 5_000).await;
     money.stripe.dispute(&charge);
     let kinds = [
         "payment_intent.payment_failed",

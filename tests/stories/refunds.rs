@@ -207,11 +207,7 @@ async fn a_refund_made_on_stripes_own_pages_is_booked_once() {
     let money = Money::new().await;
     let (_, payment) = money.paid().await;
     let charge = money.stripe.objects("charge").pop().unwrap()["id"].as_str().unwrap().to_owned();
-    let refund = [("charge", charge.as_str()), ("amount", "4000")];
-    let http = reqwest::Client::new();
-    let url = format!("{}/v1/refunds", money.stripe.url);
-    let made = http.post(url).bearer_auth(tests::stripe_sandbox::KEY).form(&refund).send().await.unwrap();
-    made.error_for_status().unwrap();
+    money.refund_at_stripe(&charge, 4_000).await;
     money.drain().await;
     assert_eq!(
         money

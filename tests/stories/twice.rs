@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::ids::MissionId;
-use jobs::ledger::{self, DOORBELL, NewJob};
+use jobs::ledger::{DOORBELL, NewJob};
 use jobs::purge::{Purge, Stale};
 use jobs::{DigestUnread, effects};
 use serde_json::json;

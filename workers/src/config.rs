@@ -60,6 +60,8 @@ pub struct Config {
     #[command(flatten)]
     pub mail: MailConfig,
     #[command(flatten)]
+    pub livekit: livekit::Settings,
+    #[command(flatten)]
     pub log: domain::process::Log,
 }
 

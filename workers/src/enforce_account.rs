@@ -1,5 +1,5 @@
 use domain::users::{self, Status};
-use domain::{account_decisions, assignments, auth_tokens, email_changes, missions, sessions};
+use domain::{account_decisions, assignments, auth_tokens, bookings, email_changes, missions, sessions};
 use jobs::{EnforceAccount, effects};
 
 use crate::App;
@@ -15,6 +15,7 @@ pub async fn run(job: EnforceAccount, run: Run<App>) -> JobResult {
     let status = users::get(&mut conn, user).await?.status;
     if matches!(status, Status::Suspended | Status::Banned) {
         let ahead = assignments::list_ahead(&mut conn, user, now).await?;
+        let booked = bookings::list_ahead(&mut conn, user, now).await?;
         drop(conn);
         // A transaction each: a room and the feeds of its people are locked for one mission at a time, and what is done stays
         // done when this run dies. The mission before the account, as whoever assigns holds them.
@@ -24,6 +25,13 @@ pub async fn run(job: EnforceAccount, run: Run<App>) -> JobResult {
                 assignments::take_out(&mut tx, mission, user, "compte suspendu", now).await?
             {
                 effects::released(&mut tx, &released, now).await?;
+            }
+            tx.commit().await?;
+        }
+        for booking in booked {
+            let mut tx = run.begin().await?;
+            if let Some(cancelled) = bookings::call_off(&mut tx, booking, now).await? {
+                effects::bookings::cancelled(&mut tx, &cancelled, now).await?;
             }
             tx.commit().await?;
         }

@@ -14,10 +14,13 @@ mod alert_report;
 mod alert_unfilled;
 mod cancel_cascade;
 mod cancel_payment;
+mod close_room;
+mod conclude_booking;
 mod digest_unread;
 mod dispatch_wave;
 mod draft_contract;
 mod enforce_account;
+mod expire_booking;
 mod expire_contract;
 mod expire_mission;
 mod expire_quote;
@@ -28,10 +31,12 @@ mod lock_chat;
 mod match_mission;
 mod notify;
 mod pay_out;
+mod process_video_event;
 mod purge;
 mod reconcile_stripe;
 mod refund_payment;
 mod rematch_open;
+mod remind_booking;
 mod remind_quote;
 mod remind_signature;
 mod render_document;
@@ -53,6 +58,7 @@ pub use config::Config;
 use engine::Handlers;
 use geocoder::{Ban, Budget, Geocoder};
 use jobs::schedule::SCHEDULE;
+use livekit::LiveKit;
 use mailer::Mailer;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use storage::Storage;
@@ -75,6 +81,8 @@ pub struct App {
     pub platform: Arc<Party>,
     /// Where files rest.
     pub storage: Storage,
+    /// Where video sessions are held; nowhere, when none is configured.
+    pub livekit: Option<LiveKit>,
 }
 
 /// Every kind of job and who runs it.
@@ -86,10 +94,13 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(alert_unfilled::run)
         .on(cancel_cascade::run)
         .on(cancel_payment::run)
+        .on(close_room::run)
+        .on(conclude_booking::run)
         .on(digest_unread::run)
         .on(dispatch_wave::run)
         .on(draft_contract::run)
         .on(enforce_account::run)
+        .on(expire_booking::run)
         .on(expire_contract::run)
         .on(expire_mission::run)
         .on(expire_quote::run)
@@ -100,10 +111,12 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on_together(16, match_mission::run)
         .on(notify::run)
         .on(pay_out::run)
+        .on(process_video_event::run)
         .on(purge::run)
         .on(reconcile_stripe::run)
         .on(refund_payment::run)
         .on(rematch_open::run)
+        .on(remind_booking::run)
         .on(remind_quote::run)
         .on(remind_signature::run)
         .on(render_document::run)
@@ -122,39 +135,39 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> io::R
         })?;
         PrometheusBuilder::new().with_http_listener(address).install().map_err(io::Error::other)?;
     }
-    let redis = domain::bus::connect(&config.redis_url).map_err(io::Error::other)?;
-    let bus = domain::Bus::new(redis.clone(), &config.redis_prefix);
-    let geocoder = geocoder(&config.geocoder_url, Budget::new(redis, bus.name("geocoder")))?;
-    let db = Db::connect(&config.database_url, config.database_connections, bus).map_err(io::Error::other)?;
-    let mailer = Arc::new(Mailer::new(&config.mail)?);
-    let alert_email = Some(config.alert_email.clone()).filter(|address| !address.is_empty());
-    let payments = config.stripe.connect().map_err(io::Error::other)?;
-    let chorus = config.chorus.connect().map_err(io::Error::other)?;
-    let platform = Arc::new(config.platform.party());
-    let storage = Storage::open(&config.storage_url)
-        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-    let app = App {
-        db: db.clone(),
-        clock: clock.clone(),
-        mailer,
-        alert_email,
-        geocoder,
-        payments,
-        chorus,
-        platform,
-        storage,
-    };
+    let app = App::new(&config, clock.clone())?;
     let engine = engine::Config {
         slots: config.slots(),
         database_url: config.database_url,
         redis_url: config.redis_url,
-        db,
+        db: app.db.clone(),
         clock,
         handlers: handlers(app),
         crons: if config.worker_cron { SCHEDULE.to_vec() } else { Vec::new() },
         drain: std::time::Duration::from_secs(config.drain_seconds),
     };
     engine::run(engine, stop).await
+}
+
+impl App {
+    pub fn new(config: &Config, clock: Clock) -> io::Result<Self> {
+        let redis = domain::bus::connect(&config.redis_url).map_err(io::Error::other)?;
+        let bus = domain::Bus::new(redis.clone(), &config.redis_prefix);
+        let invalid = |error: String| io::Error::new(io::ErrorKind::InvalidInput, error);
+        Ok(Self {
+            geocoder: geocoder(&config.geocoder_url, Budget::new(redis, bus.name("geocoder")))?,
+            db: Db::connect(&config.database_url, config.database_connections, bus)
+                .map_err(io::Error::other)?,
+            clock,
+            mailer: Arc::new(Mailer::new(&config.mail)?),
+            alert_email: Some(config.alert_email.clone()).filter(|address| !address.is_empty()),
+            livekit: config.livekit.connect().map_err(invalid)?,
+            payments: config.stripe.connect().map_err(invalid)?,
+            chorus: config.chorus.connect().map_err(invalid)?,
+            platform: Arc::new(config.platform.party()),
+            storage: Storage::open(&config.storage_url).map_err(|error| invalid(error.to_string()))?,
+        })
+    }
 }
 
 fn geocoder(url: &str, budget: Budget) -> io::Result<Option<Arc<dyn Geocoder>>> {
@@ -167,29 +180,18 @@ fn geocoder(url: &str, budget: Budget) -> io::Result<Option<Arc<dyn Geocoder>>> 
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
 
     #[tokio::test]
     async fn every_kind_has_a_handler() {
-        let redis = domain::bus::connect("redis://127.0.0.1:1").unwrap();
-        let db =
-            Db::connect("postgres://nobody@127.0.0.1:1/none", 1, domain::Bus::new(redis, "test")).unwrap();
-        let mailer = Arc::new(Mailer::new(&config::MailConfig::folder(std::env::temp_dir())).unwrap());
-        let storage = Storage::open(std::env::temp_dir().to_str().unwrap()).unwrap();
-        let platform = Arc::new(
-            Config::parse_from(["worker", "--database-url", "", "--redis-url", ""]).platform.party(),
-        );
-        let app = App {
-            db,
-            clock: Clock::default(),
-            mailer,
-            alert_email: None,
-            geocoder: None,
-            payments: None,
-            chorus: None,
-            platform,
-            storage,
-        };
+        let nowhere =
+            ["--database-url", "postgres://nobody@127.0.0.1:1/none", "--redis-url", "redis://127.0.0.1:1"];
+        let temporary = std::env::temp_dir().display().to_string();
+        let folders = ["--mail-dir", &temporary, "--storage-url", &temporary];
+        let config = Config::parse_from(["worker"].into_iter().chain(nowhere).chain(folders));
+        let app = App::new(&config, Clock::default()).unwrap();
         let mut known: Vec<_> = handlers(app).kinds().collect();
         let mut kinds: Vec<_> = jobs::KINDS.iter().map(|policy| policy.kind).collect();
         known.sort_unstable();

@@ -28,6 +28,7 @@ clientMessageId "web-1"
 closeness 92.5
 code "NOT_FOUND"
 SignatureConfirmation.code "402913"
+commissionBps 1500
 compliant true
 contactName "Claire Fontaine"
 contactPhone "+33639980001"
@@ -42,12 +43,18 @@ dead 0
 depth 12
 description "Tour du matin, dix-huit résidents."
 detail "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+ServiceToOffer.description "Une heure à deux pour revenir sur une situation difficile."
+ServiceChange.description "Une heure à deux pour revenir sur une situation difficile."
+ServiceView.description "Une heure à deux pour revenir sur une situation difficile."
 device "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0"
 discountCents 0
 disputeReason "La prestation n’a pas eu lieu."
 distanceKm 2.4
+dueCents 4500
+durationMinutes 60
 email "nadia.benali@example.org"
 endDate "2030-03-04T16:00:00Z"
+endReason "Un empêchement de dernière minute."
 error "421 try again later"
 establishmentName "EHPAD Les Tilleuls"
 experience 100
@@ -62,12 +69,22 @@ headline "Infirmière diplômée d'État"
 hourlyRateCents 2500
 ProfessionView.id "ide"
 ip "198.51.100.7"
+isActive true
 isCurrent true
 isEmailVerified true
+isHost false
 isInvited false
 linesContainVat true
 PartyView.name "EHPAD Les Tilleuls"
 notes "Matériel compris."
+isOpen true
+BookingRequest.message "Nous sommes trois éducateurs."
+BookingView.message "Nous sommes trois éducateurs."
+ServiceChoice.name "Une heure"
+ServiceToOffer.name "Analyse de pratiques"
+ServiceChange.name "Analyse de pratiques"
+ServiceView.name "Analyse de pratiques"
+VideoAccess.name "Nadia B."
 notice "Aucun nom de patient ou de résident dans cette conversation."
 isMarketplaceVisible true
 isNightShift false
@@ -93,6 +110,9 @@ EstablishmentView.name "EHPAD Les Tilleuls"
 name "matching"
 newPassword "a longer horse battery"
 nextCursor "AAAAAAAA"
+option "Une heure"
+options [{"name": "Une heure", "priceCents": 9000, "durationMinutes": 60}]
+participants 1
 password "correct horse battery"
 path "/api/v1/matching/missions/0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7"
 paused false
@@ -106,6 +126,7 @@ priority 1
 proposedRateCents 2600
 quantityMilli 2000
 queue "matching"
+receiveVideoEvent. {"event": "participant_joined", "id": "EV_3yzVqNhZ8rXk", "createdAt": "1899100800", "room": {"name": "booking-0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7"}, "participant": {"identity": "0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7"}}
 radiusKm 30
 rank 1
 rateBps 2000
@@ -118,11 +139,13 @@ referralCode "K7M2P9QX"
 referrerCode "K7M2P9QX"
 refreshToken "0199f2d45d4e7c3b8a216f0d9be1c2a7.1.c2lnbmF0dXJl"
 rejectReason "Hors budget cette année."
+refundCents 4500
 requestId "0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7"
 requiredDocuments ["DIPLOMA", "ID_CARD"]
 requiresCar false
 requiresDiploma true
 resolution "La séance est due : le contrat reprend son cours."
+room "booking-0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7"
 ruleVersion "1"
 running 2
 score 100
@@ -130,6 +153,7 @@ seq 42
 shareBps 5000
 siret "73282932000074"
 slots 1
+slug "analyse-de-pratiques"
 ScoreParts.specialties 100
 specialties ["geriatrie"]
 listCandidates.specialties "geriatrie,alzheimer"
@@ -139,12 +163,15 @@ subtotalCents 9000
 tags ["fiable"]
 terms "CONTRAT DE PRESTATION DE SERVICES N° CTR-2026-0042"
 termsSha256 "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+BookingView.title "Analyse de pratiques"
+VideoSession.title "Analyse de pratiques"
 ExceptionView.to "2030-03-04T18:00:00Z"
 WeeklySlotView.to "18:00"
 title "Renfort – Infirmier diplômé d'État"
 NotificationView.title "Une mission pour vous"
 token "c2luZ2xlLXVzZSB0b2tlbiBvZiBhIG1haWw"
 totalCents 10800
+VideoAccess.token "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIwMTk5In0.c2lnbmF0dXJl"
 totalMissions 41
 totalReviews 27
 NotificationView.type "NEW_MATCH"
@@ -153,6 +180,7 @@ unitPriceCents 4500
 unread 3
 unreadOnly true
 userAgent "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0"
+url "wss://live.example"
 value 100
 vatBps 2000
 vatCents 1800
@@ -214,8 +242,10 @@ pub fn illustrate(document: &mut Value) {
             }
         }
         if let Some(body) = operation.get_mut("requestBody") {
-            let media = &mut body["content"]["application/json"];
-            media["example"] = table.value(&media["schema"], &id, "");
+            for media in body["content"].as_object_mut().into_iter().flat_map(|content| content.values_mut())
+            {
+                media["example"] = table.value(&media["schema"], &id, "");
+            }
         }
         for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
             if let Some(media) = response.get_mut("content").map(|content| &mut content["application/json"]) {
@@ -321,7 +351,9 @@ mod tests {
                 nulls(&parameter["example"], &format!("{id} {}", parameter["name"]), &mut found);
             }
             if let Some(body) = operation.get("requestBody") {
-                nulls(&body["content"]["application/json"]["example"], &format!("{id} asks"), &mut found);
+                for media in body["content"].as_object().unwrap().values() {
+                    nulls(&media["example"], &format!("{id} asks"), &mut found);
+                }
             }
             for (status, response) in operation["responses"].as_object().unwrap() {
                 if let Some(media) = response.get("content").map(|content| &content["application/json"]) {

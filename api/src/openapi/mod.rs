@@ -48,6 +48,9 @@ apis! {
         crate::contracts::ContractsApi,
         crate::signatures::SignaturesApi,
         crate::contracts::admin::ContractsAdminApi,
+        crate::services::ServicesApi,
+        crate::bookings::BookingsApi,
+        crate::video::VideoApi,
     ]
     [
         crate::conversations::ConversationsApi,

@@ -56,6 +56,7 @@ pub async fn list_candidates(
                   not exists (select from assignments a
                                where a.talent_id = found.talent_id and a.status in ('ASSIGNED', 'IN_PROGRESS')
                                  and a.period && tstzrange($13, $14))
+                      and not is_booked(found.talent_id, $13, $14)
                       and is_available(found.talent_id, $13, $14)
                       and working_time_breach(found.talent_id, $13, $14) is null as "available!",
                   specialty_part as "specialty_part!", rating_part as "rating_part!", closeness_part as "closeness_part!",

@@ -305,8 +305,8 @@ impl Explanation {
             true,
             !talent.booked,
             "free at that time".into(),
-            if talent.booked { "has another mission" } else { "free" }.into(),
-            say("You have another mission at that time", "Change the hours of the mission"),
+            if talent.booked { "has other work" } else { "free" }.into(),
+            say("You have other work at that time", "Change the hours of the mission"),
         );
         ask(
             Filter::WorkingTime,
@@ -358,7 +358,8 @@ pub async fn explain(conn: &mut PgConnection, mission: &Mission, talent: UserId)
                   is_excluded(p.user_id, $5, $6) as "excluded!", is_available(p.user_id, $7, $8) as "available!",
                   exists (select from assignments a
                            where a.talent_id = p.user_id and a.status in ('ASSIGNED', 'IN_PROGRESS') and a.mission_id <> $9
-                             and a.period && tstzrange($7, $8)) as "booked!",
+                             and a.period && tstzrange($7, $8))
+                      or is_booked(p.user_id, $7, $8) as "booked!",
                   working_time_breach(p.user_id, $7, $8, (select a.id from assignments a
                                                            where a.mission_id = $9 and a.talent_id = p.user_id
                                                              and a.status in ('ASSIGNED', 'IN_PROGRESS', 'COMPLETED'))) as breach

@@ -107,6 +107,7 @@ async fn ask(
               and ($18 or $21 = exists (select from invitations i where i.mission_id = $19 and i.talent_id = ranked.talent_id
                                            and i.status <> 'EXPIRED'))
               and not is_excluded(ranked.talent_id, $14, $20)
+              and not is_booked(ranked.talent_id, $15, $16)
               and is_available(ranked.talent_id, $15, $16)
               and working_time_breach(ranked.talent_id, $15, $16) is null
             order by matched desc, average_rating desc, far, total_missions desc, talent_id

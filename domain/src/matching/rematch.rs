@@ -45,6 +45,7 @@ pub async fn reopen(conn: &mut PgConnection, talent: UserId, now: OffsetDateTime
                                    where a.talent_id = t.talent_id and a.status in ('ASSIGNED', 'IN_PROGRESS')
                                      and a.period && tstzrange(m.start_date, m.end_date))
                   and not is_excluded(t.talent_id, m.client_id, m.establishment_id)
+                  and not is_booked(t.talent_id, m.start_date, m.end_date)
                   and is_available(t.talent_id, m.start_date, m.end_date)
                   and working_time_breach(t.talent_id, m.start_date, m.end_date) is null
                 order by m.created_at desc, m.id desc

@@ -202,15 +202,3 @@ pub async fn mark_cascaded(
     let assigned = assigned.fetch_all(&mut *conn).await?;
     Ok(Some(Cascade { mission: get(conn, id).await?, assigned, leftovers }))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::half_up;
-
-    #[test]
-    fn half_a_cent_is_a_cent() {
-        assert_eq!(half_up(5, 10), 1);
-        assert_eq!(half_up(4, 10), 0);
-        assert_eq!(half_up(10_001 * 5_000, 10_000), 5_001);
-    }
-}

@@ -120,7 +120,12 @@ async fn delivered(conn: &mut PgConnection, payment: &Payment, vat: Vat) -> Resu
     };
     Ok(Delivered {
         site: contract.establishment_id,
-        subject: format!("{} du {}, contrat {}", contract.title, paris::date(start, "fr"), contract.reference),
+        subject: format!(
+            "{} du {}, contrat {}",
+            contract.title,
+            paris::date(start, "fr"),
+            contract.reference
+        ),
         lines,
         days: (paris::day(start), paris::day(end)),
     })

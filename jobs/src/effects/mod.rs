@@ -1,14 +1,11 @@
 //! What an event sets off, in this file and, by area, in those beside it. Domain functions return an outcome; endpoints and
 //! handlers pass it here.
 
-pub mod payments;
-
-pub mod contracts;
-pub mod quotes;
-
-pub mod papers;
-
 pub mod bookings;
+pub mod contracts;
+pub mod papers;
+pub mod payments;
+pub mod quotes;
 
 use domain::account_decisions::Decision;
 use domain::applications::{ApplicationStatus, Filed};

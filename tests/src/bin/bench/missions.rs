@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use clap::Parser;
 use domain::ids::UserId;
 use domain::missions::{self, NewMission, UrgencyLevel};
 use domain::users::Role;
 use domain::{Clock, Db};
 use jobs::{SendMail, effects, queues};
 use workers::engine::{self, Run};
-use workers::mailer::Mailer;
 
 use crate::process::Serving;
 use crate::report::{Table, rate, thousands};
@@ -100,20 +100,26 @@ async fn post(db: Db, clients: Arc<Vec<UserId>>, numbers: impl Iterator<Item = u
 fn worker(place: &Place, slots: usize) -> Outcome<Serving> {
     let place = place.clone();
     Serving::start("worker", move |stop| async move {
-        let db = place.db().map_err(std::io::Error::other)?;
-        let mailer = Arc::new(Mailer::new(&workers::config::MailConfig::folder(place.mails()))?);
-        let app = workers::App {
-            db: db.clone(),
-            clock: Clock::default(),
-            mailer,
-            alert_email: None,
-            geocoder: None,
-        };
+        let mails = place.mails().display().to_string();
+        let config = workers::Config::parse_from([
+            "worker",
+            "--database-url",
+            &place.database_url,
+            "--redis-url",
+            &place.redis_url,
+            "--redis-prefix",
+            &place.prefix,
+            "--mail-dir",
+            &mails,
+            "--storage-url",
+            &mails,
+        ]);
+        let app = workers::App::new(&config, Clock::default())?;
         let no_mail = |_: SendMail, run: Run<workers::App>| async move { run.done_without_effects() };
         let config = engine::Config {
             database_url: place.database_url,
             redis_url: place.redis_url,
-            db,
+            db: app.db.clone(),
             clock: Clock::default(),
             handlers: workers::handlers(app).on(no_mail),
             crons: Vec::new(),
