@@ -12,6 +12,7 @@ pub mod auth_tokens;
 pub mod availability;
 pub mod bookings;
 pub mod bus;
+pub mod chorus;
 pub mod clock;
 pub mod contracts;
 pub mod conversations;

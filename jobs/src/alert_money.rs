@@ -28,6 +28,12 @@ pub enum MoneyTrouble {
     Disputed,
     /// Stripe and the ledger do not say the same.
     Drift,
+    /// Chorus Pro, or a public body, refuses an invoice.
+    ChorusRejected,
+    /// An invoice waits for somebody on Chorus Pro's portal.
+    ChorusStuck,
+    /// A public body has not paid in 45 days.
+    ChorusOverdue,
 }
 
 impl MoneyTrouble {
@@ -40,6 +46,9 @@ impl MoneyTrouble {
             Self::PayoutRefused => "Virement à un talent refusé par Stripe",
             Self::Disputed => "Paiement contesté auprès de la banque",
             Self::Drift => "Écart entre Stripe et le grand livre",
+            Self::ChorusRejected => "Facture refusée par Chorus Pro : elle est annulée par un avoir",
+            Self::ChorusStuck => "Facture en attente d’une action sur le portail Chorus Pro",
+            Self::ChorusOverdue => "Facture Chorus Pro impayée après 45 jours",
         }
     }
 }

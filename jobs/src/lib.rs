@@ -13,6 +13,7 @@ pub mod conclude_booking;
 pub mod digest_unread;
 pub mod dispatch_wave;
 pub mod draft_contract;
+pub mod dun_invoice;
 pub mod effects;
 pub mod enforce_account;
 pub mod expire_booking;
@@ -27,6 +28,7 @@ pub mod lock_chat;
 pub mod match_mission;
 pub mod notify;
 pub mod pay_out;
+pub mod poll_chorus;
 pub mod process_video_event;
 pub mod purge;
 pub mod queues;
@@ -42,6 +44,7 @@ pub mod schedule;
 pub mod send_mail;
 pub mod send_signature_code;
 pub mod settle_payment;
+pub mod submit_chorus;
 pub mod sync_connect;
 
 pub use alert_money::{AlertMoney, MoneyTrouble};
@@ -55,6 +58,7 @@ pub use conclude_booking::ConcludeBooking;
 pub use digest_unread::DigestUnread;
 pub use dispatch_wave::DispatchWave;
 pub use draft_contract::{ContractOf, DraftContract};
+pub use dun_invoice::{DunInvoice, Dunning};
 pub use enforce_account::EnforceAccount;
 pub use expire_booking::ExpireBooking;
 pub use expire_contract::ExpireContract;
@@ -68,6 +72,7 @@ pub use lock_chat::LockChat;
 pub use match_mission::MatchMission;
 pub use notify::Notify;
 pub use pay_out::PayOut;
+pub use poll_chorus::PollChorus;
 pub use process_video_event::ProcessVideoEvent;
 pub use purge::Purge;
 pub use reconcile_stripe::ReconcileStripe;
@@ -81,6 +86,7 @@ pub use request_password_reset::RequestPasswordReset;
 pub use send_mail::{Mail, SendMail};
 pub use send_signature_code::SendSignatureCode;
 pub use settle_payment::SettlePayment;
+pub use submit_chorus::SubmitChorus;
 pub use sync_connect::SyncConnect;
 
 /// Every kind of job. `workers::handlers` must know them all; a test compares.
@@ -96,6 +102,7 @@ pub const KINDS: &[Policy] = &[
     DigestUnread::POLICY,
     DispatchWave::POLICY,
     DraftContract::POLICY,
+    DunInvoice::POLICY,
     EnforceAccount::POLICY,
     ExpireBooking::POLICY,
     ExpireContract::POLICY,
@@ -108,6 +115,7 @@ pub const KINDS: &[Policy] = &[
     MatchMission::POLICY,
     Notify::POLICY,
     PayOut::POLICY,
+    PollChorus::POLICY,
     ProcessVideoEvent::POLICY,
     Purge::POLICY,
     ReconcileStripe::POLICY,
@@ -121,5 +129,6 @@ pub const KINDS: &[Policy] = &[
     SendMail::POLICY,
     SendSignatureCode::POLICY,
     SettlePayment::POLICY,
+    SubmitChorus::POLICY,
     SyncConnect::POLICY,
 ];

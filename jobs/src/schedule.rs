@@ -2,11 +2,13 @@
 
 use crate::digest_unread::DigestUnread;
 use crate::ledger::{Cron, Every, NewJob};
+use crate::poll_chorus::PollChorus;
 use crate::purge::{Purge, Stale};
 use crate::reconcile_stripe::ReconcileStripe;
 
 pub const SCHEDULE: &[Cron] = &[
     line("digest-unread", Every::Minutes(1), || NewJob::of(&DigestUnread {})),
+    line("poll-chorus", Every::Minutes(360), || NewJob::of(&PollChorus { payment_id: None })),
     line("purge-jobs", Every::Minutes(10), || NewJob::of(&Purge { stale: Stale::Jobs })),
     line("purge-feeds", Every::DayAt(3, 17), || NewJob::of(&Purge { stale: Stale::Feeds })),
     line("purge-notifications", Every::DayAt(3, 41), || NewJob::of(&Purge { stale: Stale::Notifications })),

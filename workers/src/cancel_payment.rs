@@ -1,5 +1,6 @@
-use domain::payments::{self, PaymentMethod, PaymentStatus, asking};
-use jobs::CancelPayment;
+use domain::chorus;
+use domain::payments::{self, Payment, PaymentMethod, PaymentStatus, asking};
+use jobs::{CancelPayment, effects};
 use stripe_connect::IntentStatus;
 
 use crate::App;
@@ -10,8 +11,11 @@ use crate::stripe;
 pub async fn run(job: CancelPayment, run: Run<App>) -> JobResult {
     let payment = payments::get(&mut *run.app.db.conn().await?, job.payment_id).await?;
     let over = matches!(payment.status, PaymentStatus::Cancelled | PaymentStatus::Succeeded);
-    if over || payment.method != PaymentMethod::Card {
+    if over {
         return run.done_without_effects();
+    }
+    if payment.method == PaymentMethod::Chorus {
+        return withdraw(&payment, run).await;
     }
     if let Some(intent) = &payment.intent_id {
         let provider = stripe::provider(&run.app)?;
@@ -27,5 +31,15 @@ pub async fn run(job: CancelPayment, run: Run<App>) -> JobResult {
     }
     let mut tx = run.begin().await?;
     asking::mark_cancelled(&mut tx, payment.id, run.app.clock.now()).await?;
+    run.done(tx).await
+}
+
+/// What Chorus has cannot be taken back from here.
+async fn withdraw(payment: &Payment, run: Run<App>) -> JobResult {
+    let mut tx = run.begin().await?;
+    match chorus::withdraw(&mut tx, payment.id, run.app.clock.now()).await? {
+        Some(withdrawn) => effects::chorus::taken_back(&mut tx, &withdrawn).await?,
+        None => effects::chorus::called_off(&mut tx, payment).await?,
+    }
     run.done(tx).await
 }

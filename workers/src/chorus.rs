@@ -105,7 +105,10 @@ struct Token {
 /// Without its secrets.
 impl fmt::Debug for Piste {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Piste").field("api", &self.api).field("client_id", &self.client_id).finish_non_exhaustive()
+        f.debug_struct("Piste")
+            .field("api", &self.api)
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -146,7 +149,8 @@ impl Piste {
         ];
         let mut form = self.token_url.clone();
         form.query_pairs_mut().clear().extend_pairs(asked);
-        let request = self.http.post(self.token_url.clone()).body(form.query().unwrap_or_default().to_owned());
+        let request =
+            self.http.post(self.token_url.clone()).body(form.query().unwrap_or_default().to_owned());
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         let (status, body) = send(request.header("accept", "application/json")).await?;
         if !status.is_success() {
@@ -208,10 +212,18 @@ impl Piste {
             "IN_INCIDENTE" => Ok(progress(Stage::Stuck, state, faults(&report))),
             "IN_INTEGRE" | "IN_INTEGRE_PARTIEL" => {
                 let invoices = self.search(&asked).await?;
-                let Some(invoice) = invoices.first() else { return Ok(progress(Stage::UnderWay, state, None)) };
-                let state = ["statut", "statutFacture", "statutCourantCode"].iter().find_map(|name| text(invoice, name));
+                let Some(invoice) = invoices.first() else {
+                    return Ok(progress(Stage::UnderWay, state, None));
+                };
+                let state = ["statut", "statutFacture", "statutCourantCode"]
+                    .iter()
+                    .find_map(|name| text(invoice, name));
                 let state = state.unwrap_or_default();
-                Ok(progress(stage(&state), state, text(invoice, "motifRefus").or_else(|| text(invoice, "commentaire"))))
+                Ok(progress(
+                    stage(&state),
+                    state,
+                    text(invoice, "motifRefus").or_else(|| text(invoice, "commentaire")),
+                ))
             }
             _ => Ok(progress(Stage::UnderWay, state, None)),
         }
@@ -220,7 +232,8 @@ impl Piste {
     /// Invoices that this account handed in.
     async fn search(&self, filter: &Value) -> Result<Vec<Value>, Fault> {
         let mut asked = filter.clone();
-        asked["rechercheFactureParFournisseur"] = json!({ "pageResultatDemandee": 1, "nbResultatsParPage": 50 });
+        asked["rechercheFactureParFournisseur"] =
+            json!({ "pageResultatDemandee": 1, "nbResultatsParPage": 50 });
         let mut found = self.call("factures/v1/rechercher/fournisseur", &asked).await.map_err(undecided)?;
         Ok(match found["listeFactures"].take() {
             Value::Array(invoices) => invoices,

@@ -19,6 +19,7 @@ mod conclude_booking;
 mod digest_unread;
 mod dispatch_wave;
 mod draft_contract;
+mod dun_invoice;
 mod enforce_account;
 mod expire_booking;
 mod expire_contract;
@@ -31,6 +32,7 @@ mod lock_chat;
 mod match_mission;
 mod notify;
 mod pay_out;
+mod poll_chorus;
 mod process_video_event;
 mod purge;
 mod reconcile_stripe;
@@ -45,6 +47,7 @@ mod send_mail;
 mod send_signature_code;
 mod settle_payment;
 mod stripe;
+mod submit_chorus;
 mod sync_connect;
 
 use std::io;
@@ -99,6 +102,7 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(digest_unread::run)
         .on(dispatch_wave::run)
         .on(draft_contract::run)
+        .on(dun_invoice::run)
         .on(enforce_account::run)
         .on(expire_booking::run)
         .on(expire_contract::run)
@@ -111,6 +115,7 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on_together(16, match_mission::run)
         .on(notify::run)
         .on(pay_out::run)
+        .on(poll_chorus::run)
         .on(process_video_event::run)
         .on(purge::run)
         .on(reconcile_stripe::run)
@@ -124,6 +129,7 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(send_mail::run)
         .on(send_signature_code::run)
         .on(settle_payment::run)
+        .on(submit_chorus::run)
         .on(sync_connect::run)
 }
 

@@ -111,6 +111,22 @@ notification_types! {
     PaymentReceived "PAYMENT_RECEIVED"
         fr "Le client a payé" "Le paiement est sécurisé. Votre part vous sera virée après la prestation."
         en "The client has paid" "The payment is secured. Your share follows once the work is done."
+    /// To the talent: a public body pays later, by invoice.
+    PaymentDeferred "PAYMENT_DEFERRED"
+        fr "Règlement différé" "Le client est un établissement public : il règle sur facture, par Chorus Pro. Votre part suit son règlement."
+        en "Payment deferred" "The client is a public body: it pays by invoice, over Chorus Pro. Your share follows its payment."
+    /// To the client: Chorus Pro refuses the invoice.
+    ChorusRejected "CHORUS_REJECTED"
+        fr "Facture refusée par Chorus Pro" "La facture a été refusée et annulée par un avoir. Le règlement est à reprendre autrement."
+        en "Invoice refused by Chorus Pro" "The invoice was refused, and a credit note takes it back. Please pay in another way."
+    /// To the client: an invoice is 30 days old and not paid.
+    InvoiceDue "INVOICE_DUE"
+        fr "Facture à échéance" "Une facture déposée sur Chorus Pro arrive à échéance et n’est pas encore réglée."
+        en "Invoice due" "An invoice on Chorus Pro is due and has not been paid yet."
+    /// To the client: an invoice is 45 days old and not paid.
+    InvoiceOverdue "INVOICE_OVERDUE"
+        fr "Facture en retard" "Une facture déposée sur Chorus Pro est impayée depuis 45 jours. Des intérêts moratoires peuvent s’appliquer."
+        en "Invoice overdue" "An invoice on Chorus Pro has not been paid for 45 days. Interest on arrears may apply."
     /// To the client: more was worked than planned.
     SupplementDue "SUPPLEMENT_DUE"
         fr "Complément à régler" "La durée réelle dépasse la durée prévue : un complément reste à régler."

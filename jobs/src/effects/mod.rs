@@ -2,6 +2,7 @@
 //! handlers pass it here.
 
 pub mod bookings;
+pub mod chorus;
 pub mod contracts;
 pub mod papers;
 pub mod payments;

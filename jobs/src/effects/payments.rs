@@ -37,7 +37,7 @@ fn payout(scheduled: &Scheduled) -> NewJob {
 }
 
 /// Tells once, whatever the job that says so is called.
-fn notice(payment: &Payment, user_id: UserId, kind: NotificationType, cause: &str) -> NewJob {
+pub(super) fn notice(payment: &Payment, user_id: UserId, kind: NotificationType, cause: &str) -> NewJob {
     let notify = NewJob::of(&Notify { user_id, kind, about: payment.about() });
     notify.once(format!("notify:{cause}:{}:{user_id}", kind.code()))
 }

@@ -1,0 +1,25 @@
+use std::time::Duration;
+
+use domain::ids::PaymentId;
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::{Job, Policy};
+use crate::queues;
+
+/// Asks Chorus Pro what became of an invoice; without one, of each that it has, as a job of its own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PollChorus {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_id: Option<PaymentId>,
+}
+
+impl Job for PollChorus {
+    /// Not all at once: PISTE gives an application so many calls.
+    const POLICY: Policy =
+        Policy::new("poll-chorus", queues::BULK).timeout(Duration::from_secs(120)).at_most(4);
+
+    fn debounce_key(&self) -> Option<String> {
+        self.payment_id.map(|payment| format!("poll-chorus:{payment}"))
+    }
+}

@@ -1,0 +1,55 @@
+use domain::chorus::{self, ChorusStatus};
+use domain::ids::PaymentId;
+use domain::payments;
+use jobs::{PollChorus, effects};
+
+use crate::App;
+use crate::chorus::{Chorus, Stage};
+use crate::engine::{JobResult, Run};
+use crate::submit_chorus::undecided;
+
+/// The tick makes a job for each invoice that Chorus has; each of these asks, and writes down what is news.
+pub async fn run(job: PollChorus, run: Run<App>) -> JobResult {
+    let Some(provider) = run.app.chorus.clone() else { return run.done_without_effects() };
+    match job.payment_id {
+        Some(payment) => look(&*provider, payment, run).await,
+        None => {
+            let mut tx = run.begin().await?;
+            effects::chorus::looked_at(&mut tx).await?;
+            run.done(tx).await
+        }
+    }
+}
+
+async fn look(provider: &dyn Chorus, id: PaymentId, run: Run<App>) -> JobResult {
+    let submission = chorus::get(&mut *run.app.db.conn().await?, id).await?;
+    let (ChorusStatus::Sent, Some(flow)) = (submission.status, submission.flow) else {
+        return run.done_without_effects();
+    };
+    let progress = provider.follow(&flow).await.map_err(undecided)?;
+    let now = run.app.clock.now();
+    let (state, reason) = (progress.state.as_str(), progress.reason.as_deref());
+    let mut tx = run.begin().await?;
+    match progress.stage {
+        Stage::UnderWay => {
+            chorus::note(&mut tx, id, state, reason).await?;
+        }
+        Stage::Stuck => {
+            if chorus::note(&mut tx, id, state, reason).await? {
+                let payment = payments::get(&mut tx, id).await?;
+                effects::chorus::stuck(&mut tx, &payment, state, reason).await?;
+            }
+        }
+        Stage::Paid => {
+            if let Some(paid) = chorus::mark_paid(&mut tx, id, state, now).await? {
+                effects::chorus::paid(&mut tx, &paid, now).await?;
+            }
+        }
+        Stage::Rejected => {
+            if let Some(rejected) = chorus::mark_rejected(&mut tx, id, Some(state), reason, now).await? {
+                effects::chorus::rejected(&mut tx, &rejected).await?;
+            }
+        }
+    }
+    run.done(tx).await
+}
