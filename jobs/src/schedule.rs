@@ -13,6 +13,7 @@ pub const SCHEDULE: &[Cron] = &[
     line("purge-links", Every::DayAt(4, 7), || NewJob::of(&Purge { stale: Stale::Links })),
     line("purge-sessions", Every::DayAt(4, 23), || NewJob::of(&Purge { stale: Stale::Sessions })),
     line("purge-networks", Every::DayAt(4, 37), || NewJob::of(&Purge { stale: Stale::Networks })),
+    line("purge-video-events", Every::DayAt(4, 43), || NewJob::of(&Purge { stale: Stale::VideoEvents })),
     line("purge-places", Every::DayAt(4, 53), || NewJob::of(&Purge { stale: Stale::Places })),
 ];
 
