@@ -25,7 +25,7 @@ pub(super) async fn play(twice: &mut Delivered) {
         market.tell(&event).await.expect(200);
         twice.again(&market.world).await;
     }
-    for minutes in [76, 15, 70, 15] {
+    for minutes in [76, 15, 75, 15] {
         market.world.clock.advance(Duration::minutes(minutes));
         twice.again(&market.world).await;
     }
