@@ -62,6 +62,9 @@ async fn every_operation_has_its_answer_for_every_role() {
     let site = owner.get("/api/v1/me/establishment").await.expect(200);
     let members = format!("/api/v1/establishments/{}/members", id(&site["id"]));
     let nobody = uuid::Uuid::now_v7();
+    let invoice = crate::invoices::issued(&world, &talent, &owner, "payment").await;
+    let invoice = format!("/api/v1/invoices/{}", invoice.id);
+    world.drain().await;
     // Bodies that the public routes refuse: this table is about doors, not about what is behind them.
     let none = || json!({});
 
@@ -141,6 +144,12 @@ async fn every_operation_has_its_answer_for_every_role() {
         ("rejectApplication",     (Method::POST, format!("/api/v1/applications/{nobody}/reject"), None, [401, 403, 404, 404, 403, 403, 403, 403, 401, 404])),
         ("withdrawApplication",   (Method::POST, format!("/api/v1/applications/{nobody}/withdraw"), None, [401, 403, 403, 403, 404, 404, 404, 403, 401, 403])),
         ("listContacts",          (Method::GET, format!("/api/v1/missions/{}/contacts", id(&posted["id"])), None, [401, 403, 403, 200, 403, 200, 403, 403, 401, 200])),
+        ("getMyBilling",          (Method::GET, "/api/v1/me/billing".into(), None,              [401, 200, 200, 200, 200, 200, 200, 200, 401, 200])),
+        ("updateMyBilling",       (Method::PATCH, "/api/v1/me/billing".into(), Some(none()),    [401, 200, 200, 200, 200, 200, 200, 403, 401, 200])),
+        ("listMyInvoices",        (Method::GET, "/api/v1/me/invoices".into(), None,             [401, 200, 200, 200, 200, 200, 200, 200, 401, 200])),
+        ("getInvoice",            (Method::GET, invoice.clone(), None,                          [401, 404, 404, 200, 404, 200, 404, 404, 401, 200])),
+        ("downloadInvoice",       (Method::GET, format!("{invoice}/pdf"), None,                 [401, 404, 404, 200, 404, 200, 404, 404, 401, 200])),
+        ("downloadInvoiceXml",    (Method::GET, format!("{invoice}/xml"), None,                 [401, 404, 404, 404, 404, 404, 404, 404, 401, 404])),
         // Last of each: they end the session, all of them after one.
         ("logout",                (Method::POST, "/api/v1/auth/logout".into(), None,            [401, 204, 204, 204, 204, 204, 204, 204, 401, 204])),
         ("logoutAll",             (Method::POST, "/api/v1/auth/logout-all".into(), None,        [401, 401, 401, 401, 401, 401, 401, 401, 401, 401])),

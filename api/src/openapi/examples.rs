@@ -12,6 +12,7 @@ attempt 1
 available true
 avatarUrl "https://cdn.example/nadia.webp"
 averageRating 4.8
+baseQuantity 60
 before 42
 billingAddress "12 rue Saint-Ambroise, 75011 Paris"
 billingEmail "compta@les-tilleuls.example"
@@ -65,12 +66,18 @@ isVideoEnabled false
 jobId "ide"
 JobView.body "{\"mission\":\"0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7\"}"
 NotificationView.body "EHPAD Les Tilleuls vous propose une mission."
+chorusServiceCode "ACHATS"
+deliveredFrom "2030-03-04"
+deliveredTo "2030-03-05"
+InvoiceLine.description "Heures de mission"
+dueOn "2030-04-04"
 JobView.kind "match-mission"
 kind "match-mission"
 label "Infirmier diplômé d'État"
 lastInitial "B"
 lastName "Benali"
 latitude 48.8589
+legalName "Nadia Benali EI"
 limit 20
 Me.locale "fr"
 longitude 2.379
@@ -81,6 +88,8 @@ DiplomaView.name "Diplôme d'État d'infirmier"
 EstablishmentChange.name "EHPAD Les Tilleuls"
 EstablishmentView.name "EHPAD Les Tilleuls"
 name "matching"
+InvoiceParty.name "Nadia Benali"
+netCents 20000
 newPassword "a longer horse battery"
 nextCursor "AAAAAAAA"
 password "correct horse battery"
@@ -94,6 +103,7 @@ postalCode "75011"
 priceCents 10000
 priority 1
 proposedRateCents 2600
+quantityMilli 480000
 queue "matching"
 radiusKm 30
 rank 1
@@ -101,6 +111,7 @@ rating 96
 MessageReportView.reason "Le message nomme une résidente."
 MessageToReport.reason "Le message nomme une résidente."
 reason "Une absence de dernière minute."
+reference "FAC-2030-00001"
 referralCode "K7M2P9QX"
 referrerCode "K7M2P9QX"
 refreshToken "0199f2d45d4e7c3b8a216f0d9be1c2a7.1.c2lnbmF0dXJl"
@@ -120,18 +131,25 @@ specialties ["geriatrie"]
 listCandidates.specialties "geriatrie,alzheimer"
 startDate "2030-03-04T08:00:00Z"
 statusCode 404
+subject "Mission du 4 mars 2030, contrat CTR-2030-0001"
 tags ["fiable"]
 ExceptionView.to "2030-03-04T18:00:00Z"
 WeeklySlotView.to "18:00"
 title "Renfort – Infirmier diplômé d'État"
 NotificationView.title "Une mission pour vous"
 token "c2luZ2xlLXVzZSB0b2tlbiBvZiBhIG1haWw"
+totalCents 20000
 totalMissions 41
 totalReviews 27
 NotificationView.type "NEW_MATCH"
+unitPriceMicros 25000000
 unread 3
 unreadOnly true
 value 100
+vatBps 0
+vatCents 0
+vatMention "TVA non applicable, art. 293 B du CGI"
+vatNumber "FR44732829320"
 wanted "ide"
 wave 1
 weekday 1
@@ -191,7 +209,8 @@ pub fn illustrate(document: &mut Value) {
             media["example"] = table.value(&media["schema"], &id, "");
         }
         for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
-            if let Some(media) = response.get_mut("content").map(|content| &mut content["application/json"]) {
+            let content = response.get_mut("content");
+            if let Some(media) = content.and_then(|content| content.get_mut("application/json")) {
                 match status.as_str() {
                     refused if refused >= "400" => {
                         let reference = json!({ "$ref": format!("#/components/examples/Refused{refused}") });
@@ -297,7 +316,8 @@ mod tests {
                 nulls(&body["content"]["application/json"]["example"], &format!("{id} asks"), &mut found);
             }
             for (status, response) in operation["responses"].as_object().unwrap() {
-                if let Some(media) = response.get("content").map(|content| &content["application/json"]) {
+                let content = response.get("content");
+                if let Some(media) = content.and_then(|content| content.get("application/json")) {
                     let example = media.get("examples").unwrap_or(&media["example"]);
                     nulls(example, &format!("{id} answers {status}"), &mut found);
                 }

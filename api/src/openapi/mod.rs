@@ -49,6 +49,10 @@ apis! {
         crate::notifications::NotificationsApi,
     ]
     [
+        crate::billing::BillingApi,
+        crate::invoices::InvoicesApi,
+    ]
+    [
         crate::admin::AdminApi,
         crate::queues::QueuesApi,
     ]
