@@ -9,6 +9,7 @@ pub mod cancel_cascade;
 pub mod digest_unread;
 pub mod dispatch_wave;
 pub mod draft_contract;
+pub mod draft_missing_contracts;
 pub mod effects;
 pub mod enforce_account;
 pub mod expire_contract;
@@ -38,6 +39,7 @@ pub use cancel_cascade::CancelCascade;
 pub use digest_unread::DigestUnread;
 pub use dispatch_wave::DispatchWave;
 pub use draft_contract::{ContractOf, DraftContract};
+pub use draft_missing_contracts::DraftMissingContracts;
 pub use enforce_account::EnforceAccount;
 pub use expire_contract::ExpireContract;
 pub use expire_mission::ExpireMission;
@@ -66,6 +68,7 @@ pub const KINDS: &[Policy] = &[
     DigestUnread::POLICY,
     DispatchWave::POLICY,
     DraftContract::POLICY,
+    DraftMissingContracts::POLICY,
     EnforceAccount::POLICY,
     ExpireContract::POLICY,
     ExpireMission::POLICY,

@@ -1,6 +1,7 @@
 //! Signing contracts: codes by mail, tries, and two who sign at once.
 
 use futures_util::future::{join, join_all};
+use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{Answer, Client};
 use time::Duration;
@@ -59,7 +60,8 @@ async fn cast() -> (World, Client, Client, String) {
 
 async fn kinds(person: &Client, contract: &str) -> Vec<String> {
     let events = person.get(&format!("{contract}/events")).await.expect(200);
-    let kinds = events["items"].as_array().unwrap().iter().map(|event| event["kind"].as_str().unwrap().to_owned());
+    let kinds =
+        events["items"].as_array().unwrap().iter().map(|event| event["kind"].as_str().unwrap().to_owned());
     kinds.collect()
 }
 
@@ -78,7 +80,8 @@ async fn both_sign_and_everything_is_on_record() {
     for person in [&client, &nurse] {
         assert_eq!(told(&world, person, "CONTRACT_SIGNED", "Contrat signé").await, (1, 1));
     }
-    let mission = client.get(&format!("/api/v1/matching/missions/{}", signed["missionId"].as_str().unwrap())).await;
+    let mission =
+        client.get(&format!("/api/v1/matching/missions/{}", signed["missionId"].as_str().unwrap())).await;
     let chat = mission.expect(200)["conversationId"].clone();
     let messages = client.get(&format!("/api/v1/conversations/{}/messages", chat.as_str().unwrap())).await;
     let messages = messages.expect(200);
@@ -113,6 +116,22 @@ async fn three_wrong_codes_and_another_one_is_needed() {
     confirm(&client, &contract, &second).await.expect_error(409, "ALREADY_SIGNED");
     let wrongs = kinds(&client, &contract).await.into_iter().filter(|kind| kind == "WRONG_CODE").count();
     assert!((3..=4).contains(&wrongs), "{wrongs}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_wrong_try_under_a_key_counts_once() {
+    let (world, client, _, contract) = cast().await;
+    let code = ask(&world, &client, &contract).await;
+    let hash = client.get(&contract).await.expect(200)["termsSha256"].clone();
+    let body = json!({ "code": wrong(&code), "termsSha256": hash });
+    for _ in 0..4 {
+        let request = client.request(Method::POST, &format!("{contract}/sign/confirm"));
+        let answer = client.send(request.header("idempotency-key", "k-1").json(&body)).await;
+        answer.expect_error(400, "SIGNATURE_CODE_WRONG");
+    }
+    assert_eq!(world.count("select tries::bigint from signature_codes").await, 1);
+    confirm(&client, &contract, &code).await.expect(200);
     world.end().await;
 }
 
@@ -172,14 +191,21 @@ async fn another_text_is_not_signed() {
     let path = format!("{contract}/sign/confirm");
     let other = json!({ "code": code, "termsSha256": "0".repeat(64) });
     client.post(&path, other).await.expect_error(409, "CONTRACT_CHANGED");
-    assert_eq!(world.count("select count(*) from signature_codes where tries > 0").await, 0, "no try is lost");
+    assert_eq!(
+        world.count("select count(*) from signature_codes where tries > 0").await,
+        0,
+        "no try is lost"
+    );
     // Somebody with the keys of the database rewrites the text, and forgets or remembers its hash.
     let seen = client.get(&contract).await.expect(200)["termsSha256"].clone();
     for forged in [
         "update contracts set terms = terms || 'Gratuit.'",
         "update contracts set terms_sha256 = encode(sha256(convert_to(terms, 'UTF8')), 'hex')",
     ] {
-        sqlx::raw_sql("alter table contracts disable trigger contract_stays_as_issued").execute(&world.pool).await.unwrap();
+        sqlx::raw_sql("alter table contracts disable trigger contract_stays_as_issued")
+            .execute(&world.pool)
+            .await
+            .unwrap();
         sqlx::query(forged).execute(&world.pool).await.unwrap();
         let body = json!({ "code": code, "termsSha256": seen });
         client.post(&path, body).await.expect_error(409, "CONTRACT_CHANGED");
@@ -212,8 +238,10 @@ async fn a_code_is_good_for_who_asked_for_it() {
     assert_eq!(sign(&world, &manager, &contract).await["status"], "PENDING_TALENT");
     assert_eq!(confirm(&nurse, &contract, &code).await.expect(200)["status"], "SIGNED");
     let signed = client.get(&format!("{contract}/events")).await.expect(200);
-    let signed = signed["items"].as_array().unwrap().iter().find(|event| event["kind"] == "SIGNED").cloned().unwrap();
+    let signed =
+        signed["items"].as_array().unwrap().iter().find(|event| event["kind"] == "SIGNED").cloned().unwrap();
     assert_eq!((&signed["side"], &signed["actorId"]), (&json!("CLIENT"), &json!(manager.id)));
+    world.drain().await;
     world.end().await;
 }
 
@@ -260,8 +288,17 @@ async fn what_is_no_code_and_no_hash_is_refused() {
     let path = format!("{contract}/sign/confirm");
     let hash = client.get(&contract).await.expect(200)["termsSha256"].clone();
     let upper = hash.as_str().unwrap().to_uppercase();
-    for (code, hash) in [("12345", &hash), ("abcdef", &hash), ("1234567", &hash), ("123456", &json!(upper)), ("123456", &json!(""))] {
-        client.post(&path, json!({ "code": code, "termsSha256": hash })).await.expect_error(400, "INVALID_REQUEST");
+    for (code, hash) in [
+        ("12345", &hash),
+        ("abcdef", &hash),
+        ("1234567", &hash),
+        ("123456", &json!(upper)),
+        ("123456", &json!("")),
+    ] {
+        client
+            .post(&path, json!({ "code": code, "termsSha256": hash }))
+            .await
+            .expect_error(400, "INVALID_REQUEST");
     }
     client.post(&path, json!({ "code": 123_456, "termsSha256": hash })).await.expect(400);
     client.post(&path, json!({ "code": "123456" })).await.expect(400);

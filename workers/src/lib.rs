@@ -13,6 +13,7 @@ mod cancel_cascade;
 mod digest_unread;
 mod dispatch_wave;
 mod draft_contract;
+mod draft_missing_contracts;
 mod enforce_account;
 mod expire_contract;
 mod expire_mission;
@@ -22,6 +23,7 @@ mod geocode_address;
 mod geocode_mission;
 mod lock_chat;
 mod match_mission;
+mod notices;
 mod notify;
 mod purge;
 mod rematch_open;
@@ -66,6 +68,7 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(digest_unread::run)
         .on(dispatch_wave::run)
         .on(draft_contract::run)
+        .on(draft_missing_contracts::run)
         .on(enforce_account::run)
         .on(expire_contract::run)
         .on(expire_mission::run)

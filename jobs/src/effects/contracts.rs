@@ -2,14 +2,14 @@
 
 use domain::contracts::{Cancelled, Contract, Disputed, Issued, Resolved};
 use domain::error::Result;
-use domain::ids::{JobId, UserId};
+use domain::ids::{AssignmentId, JobId, UserId};
 use domain::notifications::{self, About, NewNotification, NotificationType};
 use domain::signatures::{CodeRequested, Signed};
 use domain::{Tx, live, messages, users};
 use time::{Duration, OffsetDateTime};
 
 use crate::ledger::{self, NewJob};
-use crate::{ExpireContract, Notify, RemindSignature, SendSignatureCode};
+use crate::{ContractOf, DraftContract, ExpireContract, Notify, RemindSignature, SendSignatureCode};
 
 /// Hours after which those who have not signed are reminded †.
 const REMINDERS: [u16; 2] = [24, 48];
@@ -33,6 +33,12 @@ pub async fn issued(tx: &mut Tx, issued: &Issued) -> Result<()> {
     let end = NewJob::of(&ExpireContract { contract_id }).at(contract.sign_by);
     let jobs = both(contract, NotificationType::ContractToSign).chain(reminders).chain([end]);
     ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await
+}
+
+/// Assignments have no contract yet: each is drafted, unless that is under way.
+pub async fn missing(tx: &mut Tx, assignments: &[AssignmentId]) -> Result<()> {
+    let jobs = assignments.iter().map(|id| NewJob::of(&DraftContract { of: ContractOf::Assignment(*id) }));
+    ledger::enqueue(tx, jobs).await
 }
 
 /// Whoever has not signed learns of it again, once for each reminder.
