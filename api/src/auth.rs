@@ -285,7 +285,8 @@ pub fn address(request: &Request) -> Option<String> {
     request.data::<ClientAddress>().map(|address| address.0.clone())
 }
 
-fn user_agent(request: &Request) -> Option<String> {
+/// What the client says it is.
+pub fn user_agent(request: &Request) -> Option<String> {
     request.header("user-agent").map(|agent| agent.chars().filter(|c| !c.is_control()).take(300).collect())
 }
 

@@ -5,6 +5,7 @@ pub mod auth;
 pub mod availability;
 pub mod billing;
 pub mod config;
+pub mod contracts;
 pub mod conversations;
 pub mod credentials;
 pub mod downloads;
@@ -31,8 +32,10 @@ pub mod pressure;
 pub mod professions;
 pub mod profiles;
 pub mod queues;
+pub mod quotes;
 pub mod rate_limit;
 pub mod sessions;
+pub mod signatures;
 pub mod token;
 pub mod wire;
 

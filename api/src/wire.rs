@@ -22,6 +22,8 @@ pub enum Tag {
     People,
     /// Missions, who fits them, invitations.
     Matching,
+    /// Quotes, contracts and their signatures.
+    Contracts,
     /// Conversations; live over the WebSocket, history here.
     Messages,
     /// What one is told in the app.
@@ -259,6 +261,10 @@ forms! {
     /// Of France: the SIREN behind two characters that check it.
     VatNumber = at most 13, r"^FR[0-9A-Z]{2}[0-9]{9}$";
     TimeOfDay = at most 5, r"^([01][0-9]|2[0-3]):[0-5][0-9]$";
+    /// Of a mail.
+    SixDigits = at most 6, r"^[0-9]{6}$";
+    /// Hexadecimal.
+    Sha256 = at most 64, r"^[0-9a-f]{64}$";
     HttpUrl = at most 500, r"^https?://[!-~]+$";
 }
 

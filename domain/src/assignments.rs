@@ -4,12 +4,13 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
+use crate::contracts::{self, CalledOff};
 use crate::error::{Error, OnConstraint, Result, violates};
 use crate::ids::{AssignmentId, MissionId, UserId};
 use crate::missions::{self, Mission, MissionStatus, NOT_A_PARTICIPANT};
 use crate::sessions::Viewer;
 use crate::users::Role;
-use crate::{contracts, exclusions, working_time};
+use crate::{exclusions, working_time};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -317,7 +318,7 @@ async fn release(
     )
     .execute(&mut *conn)
     .await?;
-    contracts::call_off(&mut *conn, id, Some(assignment.id), now).await?;
+    contracts::call_off(&mut *conn, CalledOff::Assignment(assignment.id), now).await?;
     Ok(Released { mission: missions::get(conn, id).await?, talent })
 }
 

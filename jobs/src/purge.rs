@@ -27,6 +27,8 @@ pub enum Stale {
     Answers,
     /// Links of mails that expired long ago.
     Links,
+    /// Signature codes that expired long ago.
+    Codes,
     /// Sessions that ended long ago.
     Sessions,
     /// Networks that their users have not been seen in for long.

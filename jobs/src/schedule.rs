@@ -1,16 +1,19 @@
 //! What comes back by the clock. Minutes are spread, so that nothing meets at full hours; nights are those of Paris.
 
 use crate::digest_unread::DigestUnread;
+use crate::draft_missing_contracts::DraftMissingContracts;
 use crate::ledger::{Cron, Every, NewJob};
 use crate::purge::{Purge, Stale};
 
 pub const SCHEDULE: &[Cron] = &[
     line("digest-unread", Every::Minutes(1), || NewJob::of(&DigestUnread {})),
+    line("draft-missing-contracts", Every::Minutes(60), || NewJob::of(&DraftMissingContracts {})),
     line("purge-jobs", Every::Minutes(10), || NewJob::of(&Purge { stale: Stale::Jobs })),
     line("purge-feeds", Every::DayAt(3, 17), || NewJob::of(&Purge { stale: Stale::Feeds })),
     line("purge-notifications", Every::DayAt(3, 41), || NewJob::of(&Purge { stale: Stale::Notifications })),
     line("purge-answers", Every::Minutes(60), || NewJob::of(&Purge { stale: Stale::Answers })),
     line("purge-links", Every::DayAt(4, 7), || NewJob::of(&Purge { stale: Stale::Links })),
+    line("purge-codes", Every::DayAt(4, 13), || NewJob::of(&Purge { stale: Stale::Codes })),
     line("purge-sessions", Every::DayAt(4, 23), || NewJob::of(&Purge { stale: Stale::Sessions })),
     line("purge-networks", Every::DayAt(4, 37), || NewJob::of(&Purge { stale: Stale::Networks })),
     line("purge-places", Every::DayAt(4, 53), || NewJob::of(&Purge { stale: Stale::Places })),

@@ -13,19 +13,27 @@ mod alert_unfilled;
 mod cancel_cascade;
 mod digest_unread;
 mod dispatch_wave;
+mod draft_contract;
+mod draft_missing_contracts;
 mod enforce_account;
+mod expire_contract;
 mod expire_mission;
+mod expire_quote;
 mod expire_site_invitation;
 mod geocode_address;
 mod geocode_mission;
 mod lock_chat;
 mod match_mission;
+mod notices;
 mod notify;
 mod purge;
 mod rematch_open;
+mod remind_quote;
+mod remind_signature;
 mod render_document;
 mod request_password_reset;
 mod send_mail;
+mod send_signature_code;
 
 use std::io;
 use std::sync::Arc;
@@ -64,8 +72,12 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(cancel_cascade::run)
         .on(digest_unread::run)
         .on(dispatch_wave::run)
+        .on(draft_contract::run)
+        .on(draft_missing_contracts::run)
         .on(enforce_account::run)
+        .on(expire_contract::run)
         .on(expire_mission::run)
+        .on(expire_quote::run)
         .on(expire_site_invitation::run)
         .on(geocode_address::run)
         .on(geocode_mission::run)
@@ -74,9 +86,12 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(notify::run)
         .on(purge::run)
         .on(rematch_open::run)
+        .on(remind_quote::run)
+        .on(remind_signature::run)
         .on(render_document::run)
         .on(request_password_reset::run)
         .on(send_mail::run)
+        .on(send_signature_code::run)
 }
 
 /// One worker process, until `stop` is cancelled and what runs has ended.

@@ -174,7 +174,8 @@ const TEXTS: &[(&str, &str)] = texts![
     "critical-mission",
     "message-reported",
     "unread-messages",
-    "notice"
+    "notice",
+    "signature-code"
 ];
 
 #[cfg(test)]
@@ -187,7 +188,7 @@ mod tests {
             first_name => "Zoé", title => "Renfort <b>nuit</b>", body => "Avis de <b>nuit</b>", city => "Nîmes", start => "lundi 2 mars 2026 à 20 h 00",
             end => "06 h 00", hourly_rate => "25,50 €", price => "12,75 €", expires => "mardi 3 mars 2026 à 20 h 00", old_email => "a@example.org",
             new_email => "b@example.org", site => "EHPAD <b>nuit</b>", inviter => "Léa Durand", is_new => true,
-            device => "<b>nuit</b>", address => "203.0.113.9", at => "lundi 2 mars 2026 à 20 h 00", reason => "<b>nuit</b>", report => "0199f2d4", count => 3, link => "https://sociopulse.test/x?a=1&b=2",
+            device => "<b>nuit</b>", address => "203.0.113.9", at => "lundi 2 mars 2026 à 20 h 00", reason => "<b>nuit</b>", report => "0199f2d4", code => "012345", reference => "CTR-2026-0001", count => 3, link => "https://sociopulse.test/x?a=1&b=2",
         };
         Letter {
             link: "https://sociopulse.test/x?a=1&b=2".into(),

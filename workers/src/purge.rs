@@ -1,4 +1,4 @@
-use domain::{auth_tokens, idempotency, live, notifications, places, sessions};
+use domain::{auth_tokens, idempotency, live, notifications, places, sessions, signatures};
 use jobs::ledger;
 use jobs::purge::{Purge, Stale};
 use time::Duration;
@@ -27,6 +27,7 @@ pub async fn run(job: Purge, run: Run<App>) -> JobResult {
             Stale::Places => places::purge(&mut tx, now, BATCH).await?,
             Stale::Answers => idempotency::purge(&mut tx, now, BATCH).await?,
             Stale::Links => auth_tokens::purge(&mut tx, now, BATCH).await?,
+            Stale::Codes => signatures::purge(&mut tx, now, BATCH).await?,
             Stale::Sessions => sessions::purge(&mut tx, now, BATCH).await?,
             Stale::Networks => sessions::purge_networks(&mut tx, now, BATCH).await?,
         };

@@ -7,11 +7,14 @@ const PROPERTIES: &str = r#"
 accessToken "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIwMTk5In0.c2lnbmF0dXJl"
 address "12 rue Saint-Ambroise"
 after 41
+PriceLine.amountCents 9000
+amountCents 10800
 attachments []
 attempt 1
 available true
 avatarUrl "https://cdn.example/nadia.webp"
 averageRating 4.8
+baseCents 9000
 baseQuantity 60
 before 42
 billingAddress "12 rue Saint-Ambroise, 75011 Paris"
@@ -25,6 +28,7 @@ city "Paris"
 clientMessageId "web-1"
 closeness 92.5
 code "NOT_FOUND"
+SignatureConfirmation.code "402913"
 compliant true
 contactName "Claire Fontaine"
 contactPhone "+33639980001"
@@ -38,7 +42,10 @@ cursor "AAAAAAAA"
 dead 0
 depth 12
 description "Tour du matin, dix-huit résidents."
+detail "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 device "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0"
+discountCents 0
+disputeReason "La prestation n’a pas eu lieu."
 distanceKm 2.4
 email "nadia.benali@example.org"
 endDate "2030-03-04T16:00:00Z"
@@ -59,6 +66,9 @@ ip "198.51.100.7"
 isCurrent true
 isEmailVerified true
 isInvited false
+linesContainVat true
+PartyView.name "EHPAD Les Tilleuls"
+notes "Matériel compris."
 notice "Aucun nom de patient ou de résident dans cette conversation."
 isMarketplaceVisible true
 isNightShift false
@@ -103,22 +113,25 @@ postalCode "75011"
 priceCents 10000
 priority 1
 proposedRateCents 2600
-quantityMilli 480000
+quantityMilli 2000
 queue "matching"
 radiusKm 30
 rank 1
+rateBps 2000
 rating 96
 MessageReportView.reason "Le message nomme une résidente."
 MessageToReport.reason "Le message nomme une résidente."
 reason "Une absence de dernière minute."
-reference "FAC-2030-00001"
+reference "CTR-2026-0042"
 referralCode "K7M2P9QX"
 referrerCode "K7M2P9QX"
 refreshToken "0199f2d45d4e7c3b8a216f0d9be1c2a7.1.c2lnbmF0dXJl"
+rejectReason "Hors budget cette année."
 requestId "0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7"
 requiredDocuments ["DIPLOMA", "ID_CARD"]
 requiresCar false
 requiresDiploma true
+resolution "La séance est due : le contrat reprend son cours."
 ruleVersion "1"
 running 2
 score 100
@@ -131,25 +144,32 @@ specialties ["geriatrie"]
 listCandidates.specialties "geriatrie,alzheimer"
 startDate "2030-03-04T08:00:00Z"
 statusCode 404
+subtotalCents 9000
 subject "Mission du 4 mars 2030, contrat CTR-2030-0001"
 tags ["fiable"]
+terms "CONTRAT DE PRESTATION DE SERVICES N° CTR-2026-0042"
+termsSha256 "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 ExceptionView.to "2030-03-04T18:00:00Z"
 WeeklySlotView.to "18:00"
 title "Renfort – Infirmier diplômé d'État"
 NotificationView.title "Une mission pour vous"
 token "c2luZ2xlLXVzZSB0b2tlbiBvZiBhIG1haWw"
-totalCents 20000
+totalCents 10800
 totalMissions 41
 totalReviews 27
 NotificationView.type "NEW_MATCH"
+unit "h"
+unitPriceCents 4500
 unitPriceMicros 25000000
 unread 3
 unreadOnly true
+userAgent "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0"
 value 100
-vatBps 0
-vatCents 0
+vatBps 2000
+vatCents 1800
 vatMention "TVA non applicable, art. 293 B du CGI"
-vatNumber "FR44732829320"
+vatNumber "FR40732829320"
+version 1
 wanted "ide"
 wave 1
 weekday 1

@@ -44,6 +44,12 @@ apis! {
         crate::invitations::InvitationsApi,
     ]
     [
+        crate::quotes::QuotesApi,
+        crate::contracts::ContractsApi,
+        crate::signatures::SignaturesApi,
+        crate::contracts::admin::ContractsAdminApi,
+    ]
+    [
         crate::conversations::ConversationsApi,
         crate::message_reports::MessageReportsApi,
         crate::notifications::NotificationsApi,
@@ -236,7 +242,7 @@ fn operations_mut(document: &mut Value) -> impl Iterator<Item = &mut Value> {
 
 /// Numbers that we count or keep ourselves; those that come in are bounded where they are parsed.
 fn bound_integers(document: &mut Value) {
-    const CLOSER: [(&str, i64, i64); 12] = [
+    const CLOSER: [(&str, i64, i64); 15] = [
         ("filled", 0, 20),
         ("slots", 1, 20),
         ("hourlyRateCents", 1, 100_000),
@@ -246,7 +252,10 @@ fn bound_integers(document: &mut Value) {
         ("radiusKm", 1, 200),
         ("rank", 1, 2_147_483_647),
         ("seq", 1, MOST_EXACT),
+        ("rateBps", 0, 2_000),
         ("shareBps", 0, 10_000),
+        ("vatBps", 0, 2_000),
+        ("version", 1, 32_767),
         ("wave", 1, 32_767),
         ("attempt", 0, 32_767),
     ];

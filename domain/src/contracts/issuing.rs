@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use time::{Duration, OffsetDateTime};
 
-use super::{Contract, ContractEventKind, ContractKind, NewEvent, get, insert_event, terms};
+use super::{Contract, ContractEventKind, ContractKind, NewEvent, find_of_booking, get, insert_event, terms};
 use crate::assignments::AssignmentStatus;
 use crate::error::{Error, Result};
 use crate::ids::{AssignmentId, BookingId, ContractId, MissionId, QuoteId, UserId};
@@ -154,6 +154,23 @@ pub async fn draft_for_assignment(
     Ok(Some(issue(conn, draft, now).await?))
 }
 
+/// Places in missions still to come that have no contract, at most `limit`.
+pub async fn list_undrafted(
+    conn: &mut PgConnection,
+    now: OffsetDateTime,
+    limit: i64,
+) -> Result<Vec<AssignmentId>> {
+    let undrafted = sqlx::query_scalar!(
+        r#"select a.id as "id: AssignmentId" from assignments a
+            where a.status in ('ASSIGNED', 'IN_PROGRESS') and upper(a.period) > $1
+              and not exists (select from contracts c where c.assignment_id = a.id)
+            order by lower(a.period) limit $2"#,
+        now,
+        limit,
+    );
+    Ok(undrafted.fetch_all(conn).await?)
+}
+
 async fn of_mission(
     conn: &mut PgConnection,
     mission: Mission,
@@ -197,6 +214,51 @@ async fn of_mission(
 pub fn included(amount_cents: i64, vat: Vat) -> VatGroup {
     let (base_cents, vat_cents) = money::included_vat(amount_cents, vat.bps());
     VatGroup { rate_bps: vat.bps(), base_cents, vat_cents }
+}
+
+/// A booking, as far as its contract needs it.
+#[derive(Debug)]
+pub struct Booked {
+    pub id: BookingId,
+    pub between: Between,
+    pub title: String,
+    pub period: (OffsetDateTime, OffsetDateTime),
+    pub place: Option<String>,
+    /// With VAT.
+    pub price_cents: i64,
+}
+
+/// The contract of a booking whose row the caller has locked; nothing when there is one.
+pub async fn issue_for_booking(
+    conn: &mut PgConnection,
+    booked: Booked,
+    now: OffsetDateTime,
+) -> Result<Option<Issued>> {
+    if find_of_booking(&mut *conn, booked.id).await?.is_some() {
+        return Ok(None);
+    }
+    let between = booked.between;
+    let parties = Parties {
+        client: parties::of_client(&mut *conn, between.client, between.site).await?,
+        talent: parties::of_person(&mut *conn, between.talent).await?,
+    };
+    let vat = parties::vat_of(&mut *conn, between.talent).await?;
+    let line = Line::new(booked.title.clone(), 1_000, "séance".into(), booked.price_cents, vat.bps());
+    let draft = Draft {
+        source: Source::Booking(booked.id),
+        between,
+        parties,
+        title: booked.title,
+        notes: None,
+        place: booked.place,
+        period: Some(booked.period),
+        lines: vec![line],
+        discount_cents: 0,
+        vat: vec![included(booked.price_cents, vat)],
+        vat_mention: vat.mention().map(str::to_owned),
+        amount_cents: booked.price_cents,
+    };
+    Ok(Some(issue(conn, draft, now).await?))
 }
 
 /// The contract of a quote that was accepted in this transaction.

@@ -9,7 +9,7 @@ use super::{
     insert_event,
 };
 use crate::error::{Error, Result};
-use crate::ids::{AssignmentId, ContractId, MissionId, UserId};
+use crate::ids::{AssignmentId, BookingId, ContractId, MissionId, UserId};
 use crate::sessions::Viewer;
 use crate::standing::Side;
 
@@ -81,21 +81,31 @@ async fn end(
     Ok(ended.fetch_optional(conn).await?)
 }
 
-/// What a contract is about will not take place: a talent left a mission, or, without an assignment, the whole mission is off.
-/// What was not signed by both is cancelled; its people are told of the cause.
-pub async fn call_off(
-    conn: &mut PgConnection,
-    mission: MissionId,
-    assignment: Option<AssignmentId>,
-    now: OffsetDateTime,
-) -> Result<()> {
+/// What will not take place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CalledOff {
+    /// The whole mission.
+    Mission(MissionId),
+    /// One talent's place in a mission.
+    Assignment(AssignmentId),
+    Booking(BookingId),
+}
+
+/// Cancels the contracts, not yet signed by both, of what will not take place. Their people are told of the cause.
+pub async fn call_off(conn: &mut PgConnection, what: CalledOff, now: OffsetDateTime) -> Result<()> {
+    let (mission, assignment, booking) = match what {
+        CalledOff::Mission(mission) => (Some(mission.0), None, None),
+        CalledOff::Assignment(assignment) => (None, Some(assignment.0), None),
+        CalledOff::Booking(booking) => (None, None, Some(booking.0)),
+    };
     let cancelled = sqlx::query_scalar!(
-        r#"update contracts set status = 'CANCELLED', cancel_cause = 'CALLED_OFF', cancelled_at = $3
-            where mission_id = $1 and ($2::uuid is null or assignment_id = $2)
+        r#"update contracts set status = 'CANCELLED', cancel_cause = 'CALLED_OFF', cancelled_at = $4
+            where (mission_id = $1 or assignment_id = $2 or booking_id = $3)
               and status in ('DRAFT', 'PENDING', 'PENDING_CLIENT', 'PENDING_TALENT')
            returning id as "id: ContractId""#,
-        mission.0,
-        assignment.map(|assignment| assignment.0),
+        mission,
+        assignment,
+        booking,
         now,
     );
     for id in cancelled.fetch_all(&mut *conn).await? {

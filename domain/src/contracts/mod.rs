@@ -167,10 +167,14 @@ mod terms;
 pub use events::{ContractEvent, ContractEventKind, Origin, list as list_events};
 pub(crate) use events::{NewEvent, insert as insert_event};
 pub(crate) use issuing::sha256;
-pub use issuing::{Draft, Issued, Source, draft_for_assignment, included, issue, issue_for_quote};
+pub use issuing::{
+    Booked, Draft, Issued, Source, draft_for_assignment, included, issue, issue_for_booking, issue_for_quote,
+    list_undrafted,
+};
 pub(crate) use life::sign;
 pub use life::{
-    Cancelled, Disputed, Resolved, call_off, cancel, dispute, expire, mark_completed, mark_started, resolve,
+    CalledOff, Cancelled, Disputed, Resolved, call_off, cancel, dispute, expire, mark_completed,
+    mark_started, resolve,
 };
 
 pub async fn get(conn: &mut PgConnection, id: ContractId) -> Result<Contract> {

@@ -5,7 +5,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::{CancelCause, Mission, MissionStatus, get, get_owned, lock, lock_managed};
 use crate::assignments::{self, Leftovers};
-use crate::contracts;
+use crate::contracts::{self, CalledOff};
 use crate::error::{Error, Result};
 use crate::ids::{MissionId, UserId};
 use crate::sessions::Viewer;
@@ -141,7 +141,7 @@ async fn end(
     if ended.fetch_optional(&mut *conn).await?.is_none() {
         return Ok(None);
     }
-    contracts::call_off(&mut *conn, id, None, now).await?;
+    contracts::call_off(&mut *conn, CalledOff::Mission(id), now).await?;
     Ok(Some(Cancelled { mission: get(conn, id).await? }))
 }
 

@@ -103,6 +103,62 @@ notification_types! {
     MessageReported "MESSAGE_REPORTED"
         fr "Message signalé" "Un membre d’une conversation a signalé un message. Lisez la conversation et décidez."
         en "Message reported" "A member of a conversation has reported a message. Read the conversation and decide."
+    /// To the client: a talent has sent a quote.
+    QuoteReceived "QUOTE_RECEIVED"
+        fr "Un devis vous attend" "Un professionnel vous a envoyé un devis. Lisez-le, puis acceptez-le ou refusez-le."
+        en "You have a quote" "A professional has sent you a quote. Read it, then accept or reject it."
+    /// To the talent, in the app only: the client has read the quote.
+    QuoteViewed "QUOTE_VIEWED"
+        fr "Devis consulté" "Le client a ouvert votre devis."
+        en "Quote viewed" "The client has opened your quote."
+    /// To the talent: the quote was accepted, and its contract waits for signatures.
+    QuoteAccepted "QUOTE_ACCEPTED"
+        fr "Devis accepté" "Le client a accepté votre devis. Le contrat est prêt à être signé."
+        en "Quote accepted" "The client has accepted your quote. The contract is ready to be signed."
+    /// To the talent: the quote was rejected.
+    QuoteRejected "QUOTE_REJECTED"
+        fr "Devis refusé" "Le client a refusé votre devis. Vous pouvez lire sa raison et lui en proposer un autre."
+        en "Quote rejected" "The client has rejected your quote. You can read why, and propose another."
+    /// To the client: three days are left to answer a quote.
+    QuoteExpiring "QUOTE_EXPIRING"
+        fr "Un devis expire bientôt" "Il vous reste trois jours pour répondre à ce devis."
+        en "A quote expires soon" "You have three days left to answer this quote."
+    /// To both: nobody answered the quote in time.
+    QuoteExpired "QUOTE_EXPIRED"
+        fr "Devis expiré" "Ce devis est resté sans réponse et n’est plus valable."
+        en "Quote expired" "This quote was not answered and is no longer valid."
+    /// To the client, in the app only: the talent has taken the quote back and writes another.
+    QuoteRevised "QUOTE_REVISED"
+        fr "Devis en révision" "Le professionnel a repris son devis pour vous en proposer une nouvelle version."
+        en "Quote being revised" "The professional has taken the quote back to propose a new version."
+    /// To both: a contract waits for their signature.
+    ContractToSign "CONTRACT_TO_SIGN"
+        fr "Un contrat à signer" "Votre contrat est prêt. Relisez-le, puis signez-le avec le code envoyé par courriel."
+        en "A contract to sign" "Your contract is ready. Read it, then sign it with the code that you are sent by mail."
+    /// To whoever has not signed yet.
+    ContractReminder "CONTRACT_REMINDER"
+        fr "Contrat à signer : rappel" "Votre contrat attend toujours votre signature. Sans elle, il sera annulé."
+        en "Contract to sign: reminder" "Your contract still waits for your signature. Without it, it will be cancelled."
+    /// To the other side, in the app only: one has signed.
+    ContractHalfSigned "CONTRACT_HALF_SIGNED"
+        fr "Une signature de plus" "L’autre partie a signé le contrat. Il ne manque que votre signature."
+        en "One signature more" "The other side has signed the contract. Only your signature is missing."
+    /// To both: both have signed.
+    ContractSigned "CONTRACT_SIGNED"
+        fr "Contrat signé" "Les deux parties ont signé le contrat."
+        en "Contract signed" "Both sides have signed the contract."
+    /// To the other side, or to both when the time is over: the contract will not be signed.
+    ContractCancelled "CONTRACT_CANCELLED"
+        fr "Contrat annulé" "Le contrat n’a pas été signé par les deux parties et il est annulé."
+        en "Contract cancelled" "The contract was not signed by both sides and is cancelled."
+    /// To the other side and to admins: a party disputes a signed contract.
+    ContractDisputed "CONTRACT_DISPUTED"
+        fr "Contrat contesté" "Un différend est ouvert sur ce contrat. Les versements attendent la décision de SocioPulse."
+        en "Contract disputed" "A dispute is open on this contract. Payouts wait for SocioPulse’s decision."
+    /// To both: an admin has decided on the dispute.
+    ContractResolved "CONTRACT_RESOLVED"
+        fr "Différend réglé" "SocioPulse a tranché le différend. Lisez la décision ; le contrat reprend son cours."
+        en "Dispute resolved" "SocioPulse has decided on the dispute. Read the decision; the contract goes on."
     /// To whoever pays: an invoice can be read.
     InvoiceReceived "INVOICE_RECEIVED"
         fr "Votre facture est disponible" "Une facture vous est adressée. Vous pouvez la télécharger."

@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::{EXPIRED, Moved, NOT_OPEN, Quote, QuoteStatus, get, side};
-use crate::contracts::{self, Contract, Issued};
+use crate::contracts::{self, Issued};
 use crate::error::{Error, Result};
 use crate::ids::QuoteId;
 use crate::sessions::Viewer;
@@ -18,10 +18,16 @@ pub enum Acceptance {
         issued: Box<Issued>,
     },
     /// It was accepted before, and is again.
-    Already {
-        quote: Quote,
-        contract: Box<Contract>,
-    },
+    Already(Quote),
+}
+
+impl Acceptance {
+    pub fn into_quote(self) -> Quote {
+        match self {
+            Self::Accepted { moved, .. } => moved.quote,
+            Self::Already(quote) => quote,
+        }
+    }
 }
 
 /// Accepts an open quote for the client: the contract is issued by the same transaction. Of many acceptances at once one is the
@@ -52,17 +58,15 @@ pub async fn accept(
         now,
         viewer.user.0,
     );
-    let Some(quote) = accepted.fetch_optional(&mut *conn).await? else {
+    let Some(mut quote) = accepted.fetch_optional(&mut *conn).await? else {
         let quote = get(&mut *conn, id).await?;
         return match quote.status {
-            QuoteStatus::Accepted => {
-                let contract = contracts::get_of_quote(conn, id).await?;
-                Ok(Acceptance::Already { quote, contract: Box::new(contract) })
-            }
+            QuoteStatus::Accepted => Ok(Acceptance::Already(quote)),
             _ => Err(why_refused(&quote, now)),
         };
     };
     let issued = contracts::issue_for_quote(conn, &quote, now).await?;
+    quote.contract_id = Some(issued.contract.id);
     Ok(Acceptance::Accepted { moved: Moved { quote }, issued: Box::new(issued) })
 }
 

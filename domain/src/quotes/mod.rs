@@ -7,7 +7,7 @@ use sqlx::types::Json;
 use time::{Duration, OffsetDateTime};
 
 use crate::error::{Error, Result};
-use crate::ids::{EstablishmentId, QuoteId, ServiceId, UserId};
+use crate::ids::{ContractId, EstablishmentId, QuoteId, ServiceId, UserId};
 use crate::page::{Cursor, Page};
 use crate::parties::Party;
 use crate::sessions::Viewer;
@@ -73,6 +73,8 @@ pub struct Quote {
     pub viewed_at: Option<OffsetDateTime>,
     pub closed_at: Option<OffsetDateTime>,
     pub reject_reason: Option<String>,
+    /// Issued when it was accepted.
+    pub contract_id: Option<ContractId>,
 }
 
 impl Quote {
@@ -116,7 +118,8 @@ macro_rules! select_quotes {
                              q.discount_cents as "discount_cents!", q.vat as "vat!: _", q.vat_cents as "vat_cents!",
                              q.total_cents as "total_cents!", q.vat_mention as "vat_mention?", q.parties as "parties?: _",
                              q.created_at as "created_at!", q.sent_at as "sent_at?", q.expires_at as "expires_at?",
-                             q.viewed_at as "viewed_at?", q.closed_at as "closed_at?", q.reject_reason as "reject_reason?" "#
+                             q.viewed_at as "viewed_at?", q.closed_at as "closed_at?", q.reject_reason as "reject_reason?",
+                             (select c.id from contracts c where c.quote_id = q.id) as "contract_id?: _" "#
                 + $rest $(+ $more)*,
             $($argument),*
         )

@@ -1,6 +1,8 @@
 //! What an event sets off, in one file. Domain functions return an outcome; endpoints and handlers pass it here.
 
+pub mod contracts;
 pub mod papers;
+pub mod quotes;
 
 use domain::account_decisions::Decision;
 use domain::applications::{ApplicationStatus, Filed};
@@ -24,9 +26,9 @@ use time::{Duration, OffsetDateTime};
 
 use crate::ledger::{self, NewJob};
 use crate::{
-    AddressOf, AlertOperations, AlertReport, AlertUnfilled, CancelCascade, DispatchWave, EnforceAccount,
-    ExpireMission, ExpireSiteInvitation, GeocodeAddress, GeocodeMission, LockChat, Mail, MatchMission,
-    Notify, Occasion, RematchOpen, RequestPasswordReset, SendMail,
+    AddressOf, AlertOperations, AlertReport, AlertUnfilled, CancelCascade, ContractOf, DispatchWave,
+    DraftContract, EnforceAccount, ExpireMission, ExpireSiteInvitation, GeocodeAddress, GeocodeMission,
+    LockChat, Mail, MatchMission, Notify, Occasion, RematchOpen, RequestPasswordReset, SendMail,
 };
 
 /// A mission was posted: match it, once it is known where it is, and look at it again when time has passed.
@@ -184,7 +186,8 @@ pub async fn assigned(tx: &mut Tx, accepted: &Accepted, now: OffsetDateTime) -> 
     let client = Some(mission.client_id).filter(|_| *way == Way::Invitation);
     let jobs = notices(mission, NotificationType::MissionAssigned, client)
         .chain(notices(mission, NotificationType::AssignmentConfirmed, [assignment.talent_id]))
-        .chain(notices(mission, NotificationType::ApplicationRejected, passed_over.iter().copied()));
+        .chain(notices(mission, NotificationType::ApplicationRejected, passed_over.iter().copied()))
+        .chain([NewJob::of(&DraftContract { of: ContractOf::Assignment(assignment.id) })]);
     ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
     let message = match way {
         Way::Invitation => "Un talent a accepté la mission et rejoint la conversation.",

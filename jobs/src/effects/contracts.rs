@@ -1,0 +1,120 @@
+//! What a contract sets off, from its issue to its end.
+
+use domain::contracts::{Cancelled, Contract, Disputed, Issued, Resolved};
+use domain::error::Result;
+use domain::ids::{AssignmentId, JobId, UserId};
+use domain::notifications::{self, About, NewNotification, NotificationType};
+use domain::signatures::{CodeRequested, Signed};
+use domain::{Tx, live, messages, users};
+use time::{Duration, OffsetDateTime};
+
+use super::papers;
+use crate::ledger::{self, NewJob};
+use crate::{ContractOf, DraftContract, ExpireContract, Notify, RemindSignature, SendSignatureCode};
+
+/// Hours after which those who have not signed are reminded †.
+const REMINDERS: [u16; 2] = [24, 48];
+
+fn notice(contract: &Contract, user_id: UserId, kind: NotificationType) -> NewJob {
+    NewJob::of(&Notify { user_id, kind, about: About::Contract(contract.id) })
+}
+
+fn both(contract: &Contract, kind: NotificationType) -> impl Iterator<Item = NewJob> {
+    contract.people().into_iter().map(move |(_, user)| notice(contract, user, kind))
+}
+
+/// A contract waits for both signatures: both are told, reminded, and at last told that it is too late.
+pub async fn issued(tx: &mut Tx, issued: &Issued) -> Result<()> {
+    let contract = &issued.contract;
+    let contract_id = contract.id;
+    let reminders = REMINDERS.into_iter().filter_map(|hours| {
+        let at = contract.issued_at + Duration::hours(hours.into());
+        (at < contract.sign_by).then(|| NewJob::of(&RemindSignature { contract_id, hours }).at(at))
+    });
+    let end = NewJob::of(&ExpireContract { contract_id }).at(contract.sign_by);
+    let jobs = both(contract, NotificationType::ContractToSign).chain(reminders).chain([end]);
+    let jobs = jobs.chain([papers::contract(contract)]);
+    ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await
+}
+
+/// Assignments have no contract yet: each is drafted, unless that is under way.
+pub async fn missing(tx: &mut Tx, assignments: &[AssignmentId]) -> Result<()> {
+    let jobs = assignments.iter().map(|id| NewJob::of(&DraftContract { of: ContractOf::Assignment(*id) }));
+    ledger::enqueue(tx, jobs).await
+}
+
+/// Whoever has not signed learns of it again, once for each reminder.
+pub async fn unsigned(tx: &mut Tx, contract: &Contract, reminder: JobId) -> Result<()> {
+    let late = contract.people().into_iter().filter(|(side, _)| !contract.has_signed(*side));
+    let jobs = late.map(|(_, user)| {
+        notice(contract, user, NotificationType::ContractReminder).once(format!("notify:{reminder}:{user}"))
+    });
+    ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await
+}
+
+/// A signer waits for a code.
+pub async fn code_requested(tx: &mut Tx, requested: &CodeRequested) -> Result<()> {
+    ledger::enqueue(tx, [NewJob::of(&SendSignatureCode { code_id: requested.code })]).await
+}
+
+/// A side has signed: the other one learns of it or, when that was the second signature, both and the mission's room.
+pub async fn signed(tx: &mut Tx, signed: &Signed, now: OffsetDateTime) -> Result<()> {
+    let contract = &signed.contract;
+    if !signed.by_both() {
+        let others = contract.people().into_iter().filter(|(side, _)| *side != signed.side);
+        let others = others.map(|(_, user)| user).collect();
+        return in_app(tx, contract, others, NotificationType::ContractHalfSigned, now).await;
+    }
+    let jobs: Vec<_> =
+        both(contract, NotificationType::ContractSigned).chain([papers::contract(contract)]).collect();
+    ledger::enqueue(tx, jobs).await?;
+    if let Some(mission) = contract.mission_id {
+        let message = format!("Contrat signé par les deux parties ({}).", contract.reference);
+        messages::post_system(tx, &[(mission, message)], now).await?;
+    }
+    Ok(())
+}
+
+/// A contract will not be signed: whoever did not do it learns of it.
+pub async fn cancelled(tx: &mut Tx, cancelled: &Cancelled) -> Result<()> {
+    let contract = &cancelled.contract;
+    let people = contract.people().into_iter().filter(|(_, user)| Some(*user) != cancelled.by);
+    let jobs = people.map(|(_, user)| notice(contract, user, NotificationType::ContractCancelled));
+    ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await
+}
+
+/// A party objects: the other one learns of it by mail too, admins in the app.
+pub async fn disputed(tx: &mut Tx, disputed: &Disputed, now: OffsetDateTime) -> Result<()> {
+    let contract = &disputed.contract;
+    let others = contract.people().into_iter().filter(|(side, _)| *side != disputed.by);
+    let jobs = others.map(|(_, user)| notice(contract, user, NotificationType::ContractDisputed));
+    ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
+    let admins = users::list_admins(tx).await?;
+    in_app(tx, contract, admins, NotificationType::ContractDisputed, now).await
+}
+
+/// An admin has decided: both learn of it.
+pub async fn resolved(tx: &mut Tx, resolved: &Resolved) -> Result<()> {
+    let jobs: Vec<_> = both(&resolved.contract, NotificationType::ContractResolved).collect();
+    ledger::enqueue(tx, jobs).await
+}
+
+/// What is not worth a mail.
+async fn in_app(
+    tx: &mut Tx,
+    contract: &Contract,
+    users: Vec<UserId>,
+    kind: NotificationType,
+    now: OffsetDateTime,
+) -> Result<()> {
+    let about = About::Contract(contract.id);
+    let new = users.into_iter().map(|user| NewNotification {
+        user,
+        kind,
+        data: serde_json::json!(about),
+        // A contract can be disputed again.
+        cause: format!("contract:{}:{}:{}", contract.id, kind.code(), now.unix_timestamp_nanos() / 1_000),
+    });
+    let told = notifications::insert(tx, &new.collect::<Vec<_>>(), now).await?;
+    live::tell(tx, now, told).await
+}
