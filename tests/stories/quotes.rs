@@ -14,7 +14,7 @@ use crate::world::World;
 const QUOTES: &str = "/api/v1/quotes";
 
 /// A client and a nurse who know each other by an invitation.
-async fn acquainted(world: &World) -> (Client, Client) {
+pub async fn acquainted(world: &World) -> (Client, Client) {
     let (client, nurse) = (world.client("lilas").await, world.nurse("nurse", 1.0).await);
     client.post("/api/v1/matching/missions", weekday()).await.expect(201);
     world.drain().await;
@@ -33,7 +33,7 @@ fn quote(client: &Client) -> Value {
 }
 
 /// Writes and sends a quote; its path.
-async fn sent(client: &Client, nurse: &Client) -> String {
+pub async fn sent(client: &Client, nurse: &Client) -> String {
     let draft = nurse.post(QUOTES, quote(client)).await.expect(201);
     let path = format!("{QUOTES}/{}", draft["id"].as_str().unwrap());
     nurse.act(&format!("{path}/send")).await.expect(200);
