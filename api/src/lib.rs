@@ -3,10 +3,12 @@
 pub mod admin;
 pub mod auth;
 pub mod availability;
+pub mod billing;
 pub mod config;
 pub mod contracts;
 pub mod conversations;
 pub mod credentials;
+pub mod downloads;
 pub mod error;
 pub mod establishments;
 pub mod exclusions;
@@ -15,6 +17,7 @@ pub mod guard;
 pub mod health;
 pub mod idempotency;
 pub mod invitations;
+pub mod invoices;
 pub mod live;
 pub mod me;
 pub mod members;
@@ -47,6 +50,7 @@ use std::time::Duration;
 use domain::{Bus, Clock, Db};
 use poem::listener::{Acceptor, Listener, TcpListener};
 use poem::{EndpointExt, Route, Server, get};
+use storage::Storage;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
@@ -67,6 +71,8 @@ pub struct App {
     pub postbox: live::Postbox,
     pub pressure: pressure::Pressure,
     pub header_timeout: Duration,
+    /// Where files rest.
+    pub storage: Storage,
 }
 
 impl App {
@@ -90,6 +96,8 @@ impl App {
             proxies: config.trusted_proxies.clone(),
             origins: config.cors_origins.clone(),
             header_timeout: config.header_timeout,
+            storage: Storage::open(&config.storage_url)
+                .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?,
             db,
             clock,
             redis,

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
-use time::OffsetDateTime;
+use time::{Date, Month, OffsetDateTime};
 
 const DAYS: [&str; 7] = ["lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"];
 const MONTHS: [&str; 12] = [
@@ -52,6 +52,24 @@ pub fn year(at: OffsetDateTime) -> i16 {
     local(at).year()
 }
 
+/// The day that the calendars of Paris show.
+pub fn day(at: OffsetDateTime) -> Date {
+    let local = local(at);
+    let month = Month::try_from(local.month().unsigned_abs()).unwrap_or(Month::January);
+    Date::from_calendar_date(local.year().into(), month, local.day().unsigned_abs()).unwrap_or(at.date())
+}
+
+/// "02/03/2026 10:30:12".
+pub fn stamp(at: OffsetDateTime) -> String {
+    local(at).strftime("%d/%m/%Y %H:%M:%S").to_string()
+}
+
+/// "2 mars 2026".
+pub fn day_in_words(date: Date) -> String {
+    let ordinal = if date.day() == 1 { "er" } else { "" };
+    format!("{}{ordinal} {} {}", date.day(), MONTHS[usize::from(u8::from(date.month())) - 1], date.year())
+}
+
 const PARIS: TimeZone = jiff::tz::get!("Europe/Paris");
 
 /// The newest time not after `now` at which the clocks of Paris showed this hour and minute. An hour that a clock change
@@ -74,6 +92,14 @@ pub(crate) fn local(at: OffsetDateTime) -> Zoned {
 mod tests {
     use super::*;
     use time::macros::datetime;
+
+    #[test]
+    fn a_year_begins_in_paris() {
+        assert_eq!(year(datetime!(2026-12-31 22:59 UTC)), 2026);
+        assert_eq!(year(datetime!(2026-12-31 23:00 UTC)), 2027);
+        assert_eq!(day(datetime!(2026-06-30 22:00 UTC)), time::macros::date!(2026 - 07 - 01));
+        assert_eq!(day_in_words(time::macros::date!(2026 - 08 - 01)), "1er août 2026");
+    }
 
     #[test]
     fn dates_are_read_in_paris() {

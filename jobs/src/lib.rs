@@ -27,6 +27,7 @@ pub mod queues;
 pub mod rematch_open;
 pub mod remind_quote;
 pub mod remind_signature;
+pub mod render_document;
 pub mod request_password_reset;
 pub mod schedule;
 pub mod send_mail;
@@ -55,6 +56,7 @@ pub use purge::Purge;
 pub use rematch_open::RematchOpen;
 pub use remind_quote::RemindQuote;
 pub use remind_signature::RemindSignature;
+pub use render_document::RenderDocument;
 pub use request_password_reset::RequestPasswordReset;
 pub use send_mail::{Mail, SendMail};
 pub use send_signature_code::SendSignatureCode;
@@ -83,6 +85,7 @@ pub const KINDS: &[Policy] = &[
     RematchOpen::POLICY,
     RemindQuote::POLICY,
     RemindSignature::POLICY,
+    RenderDocument::POLICY,
     RequestPasswordReset::POLICY,
     SendMail::POLICY,
     SendSignatureCode::POLICY,

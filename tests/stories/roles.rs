@@ -72,6 +72,9 @@ async fn every_operation_has_its_answer_for_every_role() {
     let site = owner.get("/api/v1/me/establishment").await.expect(200);
     let members = format!("/api/v1/establishments/{}/members", id(&site["id"]));
     let nobody = uuid::Uuid::now_v7();
+    let invoice = crate::invoices::issued(&world, &talent, &owner, "payment").await;
+    let invoice = format!("/api/v1/invoices/{}", invoice.id);
+    world.drain().await;
     // Bodies that the public routes refuse: this table is about doors, not about what is behind them.
     let none = || json!({});
 
@@ -154,6 +157,8 @@ async fn every_operation_has_its_answer_for_every_role() {
         ("listQuotes",            (Method::GET, "/api/v1/quotes".into(), None,                  [401, 200, 200, 200, 200, 200, 200, 200, 401, 200])),
         ("createQuote",           (Method::POST, "/api/v1/quotes".into(), Some(offer(nobody)),  [401, 403, 403, 403, 403, 403, 403, 403, 401, 403])),
         ("getQuote",              (Method::GET, quote.clone(), None,                            [401, 403, 403, 200, 403, 200, 403, 403, 401, 200])),
+        ("downloadQuote",         (Method::GET, format!("{quote}/pdf"), None,                   [401, 403, 403, 200, 403, 200, 403, 403, 401, 200])),
+        ("downloadContract",      (Method::GET, format!("{contract}/pdf"), None,                [401, 403, 403, 200, 403, 200, 403, 403, 401, 200])),
         ("updateQuote",           (Method::PATCH, quote.clone(), Some(json!({ "title": "Autre" })), [401, 403, 403, 403, 403, 409, 403, 403, 401, 403])),
         ("deleteQuote",           (Method::DELETE, draft.clone(), None,                         [401, 403, 403, 403, 403, 204, 404, 403, 401, 403])),
         ("sendQuote",             (Method::POST, format!("{quote}/send"), None,                 [401, 403, 403, 403, 403, 409, 403, 403, 401, 403])),
@@ -169,6 +174,12 @@ async fn every_operation_has_its_answer_for_every_role() {
         ("confirmSignature",      (Method::POST, format!("{contract}/sign/confirm"), Some(json!({ "code": "123456", "termsSha256": "0".repeat(64) })), [401, 403, 403, 409, 403, 409, 403, 403, 401, 403])),
         ("listAllContracts",      (Method::GET, "/api/v1/admin/contracts".into(), None,         [401, 403, 403, 403, 403, 403, 403, 403, 401, 200])),
         ("resolveContract",       (Method::POST, format!("/api/v1/admin/contracts/{nobody}/resolve"), Some(json!({ "resolution": "Payé" })), [401, 403, 403, 403, 403, 403, 403, 403, 401, 404])),
+        ("getMyBilling",          (Method::GET, "/api/v1/me/billing".into(), None,              [401, 200, 200, 200, 200, 200, 200, 200, 401, 200])),
+        ("updateMyBilling",       (Method::PATCH, "/api/v1/me/billing".into(), Some(none()),    [401, 200, 200, 200, 200, 200, 200, 403, 401, 200])),
+        ("listMyInvoices",        (Method::GET, "/api/v1/me/invoices".into(), None,             [401, 200, 200, 200, 200, 200, 200, 200, 401, 200])),
+        ("getInvoice",            (Method::GET, invoice.clone(), None,                          [401, 404, 404, 200, 404, 200, 404, 404, 401, 200])),
+        ("downloadInvoice",       (Method::GET, format!("{invoice}/pdf"), None,                 [401, 404, 404, 200, 404, 200, 404, 404, 401, 200])),
+        ("downloadInvoiceXml",    (Method::GET, format!("{invoice}/xml"), None,                 [401, 404, 404, 404, 404, 404, 404, 404, 401, 404])),
         // Last of each: they end the session, all of them after one.
         ("logout",                (Method::POST, "/api/v1/auth/logout".into(), None,            [401, 204, 204, 204, 204, 204, 204, 204, 401, 204])),
         ("logoutAll",             (Method::POST, "/api/v1/auth/logout-all".into(), None,        [401, 401, 401, 401, 401, 401, 401, 401, 401, 401])),

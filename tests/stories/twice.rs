@@ -100,6 +100,7 @@ async fn every_kind_of_job_is_harmless_the_second_time() {
     for n in 0..5_u8 {
         nurses.push(world.nurse(&format!("nurse-{n}"), 2.0 + f64::from(n)).await);
     }
+    crate::invoices::issued(&world, &nurses[0], &client, "payment").await;
     register(&world, "lea@example.org", "TALENT").await;
     let forgotten = json!({ "email": "lea@example.org" });
     world.anonymous().post("/api/v1/auth/forgot-password", forgotten).await.expect(202);
@@ -199,7 +200,7 @@ pub async fn enqueue(world: &World, job: NewJob) {
     tx.commit().await.unwrap();
 }
 
-fn db(world: &World) -> Db {
+pub fn db(world: &World) -> Db {
     let redis = domain::bus::connect(&world.redis_url).unwrap();
     Db::connect(&world.database_url, 1, Bus::new(redis, &world.prefix)).unwrap()
 }

@@ -41,6 +41,10 @@ pub struct Config {
     /// coordinates then wait for somebody to name them.
     #[arg(long, env = "GEOCODER_URL", default_value = "")]
     pub geocoder_url: String,
+    /// Where files rest, the same for API and workers: a folder, or a bucket as `s3://bucket/prefix`, whose region, keys and
+    /// endpoint are those of AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT.
+    #[arg(long, env = "STORAGE_URL", default_value = "files")]
+    pub storage_url: String,
     #[command(flatten)]
     pub mail: MailConfig,
     #[command(flatten)]

@@ -4,6 +4,7 @@ pub mod config;
 pub mod engine;
 pub mod geocoder;
 pub mod mailer;
+pub mod paper;
 
 mod account_mail;
 mod alert_operations;
@@ -29,6 +30,7 @@ mod purge;
 mod rematch_open;
 mod remind_quote;
 mod remind_signature;
+mod render_document;
 mod request_password_reset;
 mod send_mail;
 mod send_signature_code;
@@ -45,6 +47,7 @@ use geocoder::{Ban, Budget, Geocoder};
 use jobs::schedule::SCHEDULE;
 use mailer::Mailer;
 use metrics_exporter_prometheus::PrometheusBuilder;
+use storage::Storage;
 
 /// What handlers work with.
 #[derive(Clone, Debug)]
@@ -56,6 +59,8 @@ pub struct App {
     pub alert_email: Option<String>,
     /// Who is asked where an address is; nobody, when none is configured.
     pub geocoder: Option<Arc<dyn Geocoder>>,
+    /// Where files rest.
+    pub storage: Storage,
 }
 
 /// Every kind of job and who runs it.
@@ -83,6 +88,7 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(rematch_open::run)
         .on(remind_quote::run)
         .on(remind_signature::run)
+        .on(render_document::run)
         .on(request_password_reset::run)
         .on(send_mail::run)
         .on(send_signature_code::run)
@@ -102,7 +108,9 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> io::R
     let db = Db::connect(&config.database_url, config.database_connections, bus).map_err(io::Error::other)?;
     let mailer = Arc::new(Mailer::new(&config.mail)?);
     let alert_email = Some(config.alert_email.clone()).filter(|address| !address.is_empty());
-    let app = App { db: db.clone(), clock: clock.clone(), mailer, alert_email, geocoder };
+    let storage = Storage::open(&config.storage_url)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    let app = App { db: db.clone(), clock: clock.clone(), mailer, alert_email, geocoder, storage };
     let engine = engine::Config {
         slots: config.slots(),
         database_url: config.database_url,
@@ -134,10 +142,9 @@ mod tests {
         let db =
             Db::connect("postgres://nobody@127.0.0.1:1/none", 1, domain::Bus::new(redis, "test")).unwrap();
         let mailer = Arc::new(Mailer::new(&config::MailConfig::folder(std::env::temp_dir())).unwrap());
-        let mut known: Vec<_> =
-            handlers(App { db, clock: Clock::default(), mailer, alert_email: None, geocoder: None })
-                .kinds()
-                .collect();
+        let storage = Storage::open(std::env::temp_dir().to_str().unwrap()).unwrap();
+        let app = App { db, clock: Clock::default(), mailer, alert_email: None, geocoder: None, storage };
+        let mut known: Vec<_> = handlers(app).kinds().collect();
         let mut kinds: Vec<_> = jobs::KINDS.iter().map(|policy| policy.kind).collect();
         known.sort_unstable();
         kinds.sort_unstable();

@@ -55,6 +55,10 @@ apis! {
         crate::notifications::NotificationsApi,
     ]
     [
+        crate::billing::BillingApi,
+        crate::invoices::InvoicesApi,
+    ]
+    [
         crate::admin::AdminApi,
         crate::queues::QueuesApi,
     ]

@@ -159,6 +159,22 @@ notification_types! {
     ContractResolved "CONTRACT_RESOLVED"
         fr "Différend réglé" "SocioPulse a tranché le différend. Lisez la décision ; le contrat reprend son cours."
         en "Dispute resolved" "SocioPulse has decided on the dispute. Read the decision; the contract goes on."
+    /// To whoever pays: an invoice can be read.
+    InvoiceReceived "INVOICE_RECEIVED"
+        fr "Votre facture est disponible" "Une facture vous est adressée. Vous pouvez la télécharger."
+        en "Your invoice is available" "An invoice is addressed to you. You can download it."
+    /// To the talent: the platform has issued an invoice in their name.
+    InvoiceIssued "INVOICE_ISSUED"
+        fr "Facture émise en votre nom" "Une facture a été établie en votre nom et pour votre compte. Vous pouvez la télécharger."
+        en "Invoice issued in your name" "An invoice was issued in your name and on your behalf. You can download it."
+    /// To whoever had paid: an invoice is taken back, or a part of it.
+    CreditNoteReceived "CREDIT_NOTE_RECEIVED"
+        fr "Votre avoir est disponible" "Un avoir vous est adressé. Vous pouvez le télécharger."
+        en "Your credit note is available" "A credit note is addressed to you. You can download it."
+    /// To the talent: the platform has issued a credit note in their name.
+    CreditNoteIssued "CREDIT_NOTE_ISSUED"
+        fr "Avoir émis en votre nom" "Un avoir a été établi en votre nom et pour votre compte. Vous pouvez le télécharger."
+        en "Credit note issued in your name" "A credit note was issued in your name and on your behalf. You can download it."
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What an event sets off, in one file. Domain functions return an outcome; endpoints and handlers pass it here.
 
 pub mod contracts;
+pub mod papers;
 pub mod quotes;
 
 use domain::account_decisions::Decision;

@@ -7,6 +7,7 @@ use domain::missions::{self, NewMission, UrgencyLevel};
 use domain::users::Role;
 use domain::{Clock, Db};
 use jobs::{SendMail, effects, queues};
+use storage::Storage;
 use workers::engine::{self, Run};
 use workers::mailer::Mailer;
 
@@ -108,6 +109,7 @@ fn worker(place: &Place, slots: usize) -> Outcome<Serving> {
             mailer,
             alert_email: None,
             geocoder: None,
+            storage: Storage::open(&place.files().to_string_lossy()).map_err(std::io::Error::other)?,
         };
         let no_mail = |_: SendMail, run: Run<workers::App>| async move { run.done_without_effects() };
         let config = engine::Config {

@@ -1,0 +1,52 @@
+//! What paper sets off: its file, and word to those that it is for.
+
+use domain::Tx;
+use domain::contracts::Contract;
+use domain::documents::{DocumentKind, DocumentOf};
+use domain::error::Result;
+use domain::invoices::{Invoice, InvoiceKind};
+use domain::notifications::{About, NotificationType};
+use domain::quotes::Quote;
+
+use crate::ledger::{self, NewJob};
+use crate::{Notify, RenderDocument};
+
+fn render(of: DocumentOf) -> NewJob {
+    NewJob::of(&RenderDocument { of })
+}
+
+/// An invoice or credit note was issued: its file is made. Who it is for learns of it when it can be read.
+pub async fn issued(tx: &mut Tx, invoice: &Invoice) -> Result<()> {
+    ledger::enqueue(tx, [render(DocumentOf::first(kind_of(invoice), invoice.id.0))]).await
+}
+
+fn kind_of(invoice: &Invoice) -> DocumentKind {
+    match invoice.kind {
+        InvoiceKind::Invoice => DocumentKind::Invoice,
+        InvoiceKind::CreditNote => DocumentKind::CreditNote,
+    }
+}
+
+/// The file of a quote that was sent.
+pub fn quote(quote: &Quote) -> NewJob {
+    render(DocumentOf::first(DocumentKind::Quote, quote.id.0))
+}
+
+/// The file of a contract: as issued and, once both have signed, with the evidence.
+pub fn contract(contract: &Contract) -> NewJob {
+    let version = if contract.signed_at.is_some() { 2 } else { 1 };
+    render(DocumentOf { kind: DocumentKind::Contract, subject_id: contract.id.0, version })
+}
+
+/// The file of an invoice is there: its recipient, and the talent in whose name it is, learn of it.
+pub async fn readable(tx: &mut Tx, invoice: &Invoice) -> Result<()> {
+    let (received, issued) = match invoice.kind {
+        InvoiceKind::Invoice => (NotificationType::InvoiceReceived, NotificationType::InvoiceIssued),
+        InvoiceKind::CreditNote => (NotificationType::CreditNoteReceived, NotificationType::CreditNoteIssued),
+    };
+    let people = [(Some(invoice.recipient_id), received), (invoice.issuer_id, issued)];
+    let jobs = people.into_iter().filter_map(|(user, kind)| {
+        Some(NewJob::of(&Notify { user_id: user?, kind, about: About::Invoice(invoice.id) }))
+    });
+    ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await
+}
