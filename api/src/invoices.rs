@@ -280,6 +280,6 @@ async fn readable(conn: &mut PgConnection, caller: &Auth<Anyone>, id: Uuid) -> A
 async fn file(app: &App, caller: &Auth<Anyone>, id: Uuid) -> ApiResult<(Invoice, Document)> {
     let mut conn = app.db.conn().await?;
     let invoice = readable(&mut conn, caller, id).await?;
-    let document = documents::get(&mut conn, DocumentOf::invoice(&invoice)).await?;
+    let document = documents::newest(&mut conn, DocumentOf::invoice(&invoice).kind, invoice.id.0).await?;
     Ok((invoice, document))
 }

@@ -1,6 +1,6 @@
 //! Quotes: written by a talent, answered by a client.
 
-use domain::documents::{self, DocumentKind, DocumentOf};
+use domain::documents::{self, DocumentKind};
 use domain::ids::{EstablishmentId, QuoteId, ServiceId, UserId};
 use domain::quotes::{self, NewQuote, Quote, QuotePatch};
 use domain::totals::Line;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::App;
 use crate::contracts::{PartiesView, PriceLine, VatView};
 use crate::downloads::{self, PdfFile};
-use crate::error::{ApiError, ApiResult};
+use crate::error::ApiResult;
 use crate::guard::{ActiveClient, ActiveTalent, Anyone, Auth, VerifiedClient, VerifiedTalent};
 use crate::wire::{self, Done, Text, mirror};
 
@@ -257,32 +257,6 @@ impl QuotesApi {
         Ok(Json(quote.into()))
     }
 
-    /// Download a quote
-    ///
-    /// As it was sent. The client's first look at it counts. 409 `QUOTE_NOT_SENT` as long as it is a draft, `DOCUMENT_NOT_READY` in the
-    /// moment after it was sent.
-    #[oai(path = "/quotes/:id/pdf", method = "get", operation_id = "downloadQuote")]
-    async fn download_quote(
-        &self,
-        app: Data<&App>,
-        caller: Auth<Anyone>,
-        id: Path<Uuid>,
-    ) -> ApiResult<PdfFile> {
-        let now = app.clock.now();
-        let mut tx = app.db.begin().await?;
-        let (quote, viewed) = quotes::read(&mut tx, QuoteId(id.0), caller.0, now).await?;
-        let Some(reference) = quote.reference.filter(|_| quote.sent_at.is_some()) else {
-            return Err(ApiError::Conflict { code: "QUOTE_NOT_SENT", message: "A draft is no document yet" });
-        };
-        let of = DocumentOf::first(DocumentKind::Quote, quote.id.0);
-        let document = documents::get(&mut tx, of).await?;
-        if let Some(viewed) = viewed {
-            effects::quotes::moved(&mut tx, &viewed, now).await?;
-        }
-        tx.commit().await?;
-        downloads::pdf(&app, &document.pdf, &reference).await
-    }
-
     /// Change a draft
     ///
     /// Lines are replaced as a whole, and the totals follow. A quote that was sent is revised instead.
@@ -393,5 +367,22 @@ impl QuotesApi {
         effects::quotes::revised(&mut tx, &revised, now).await?;
         tx.commit().await?;
         Ok(QuoteCreated::Created(Json(revised.draft.into())))
+    }
+
+    /// Download a quote
+    ///
+    /// PDF/A, as it was sent. 409 `DOCUMENT_NOT_READY` in the moment after.
+    #[oai(path = "/quotes/:id/pdf", method = "get", operation_id = "downloadQuote")]
+    async fn download_quote(
+        &self,
+        app: Data<&App>,
+        caller: Auth<Anyone>,
+        id: Path<Uuid>,
+    ) -> ApiResult<PdfFile> {
+        let mut conn = app.db.conn().await?;
+        let quote = quotes::get_sent(&mut conn, QuoteId(id.0), caller.0).await?;
+        let document = documents::newest(&mut conn, DocumentKind::Quote, quote.id.0).await?;
+        drop(conn);
+        downloads::pdf(&app, &document.pdf, &quote.reference.unwrap_or_default()).await
     }
 }

@@ -119,21 +119,22 @@ pub async fn exists(conn: &mut PgConnection, of: DocumentOf) -> Result<bool> {
     Ok(exists.fetch_one(conn).await?)
 }
 
-/// The document, once it was rendered.
-pub async fn get(conn: &mut PgConnection, of: DocumentOf) -> Result<Document> {
+pub const NOT_READY: Error = Error::Conflict {
+    code: "DOCUMENT_NOT_READY",
+    message: "The document is being made; ask again in a moment",
+};
+
+/// The newest version of a document.
+pub async fn newest(conn: &mut PgConnection, kind: DocumentKind, subject_id: Uuid) -> Result<Document> {
     let row = sqlx::query!(
         r#"select id as "id: DocumentId", version, storage_key, sha256, xml_key, xml_sha256, created_at
-             from documents where kind = $1 and subject_id = $2 and version = $3"#,
-        of.kind as DocumentKind,
-        of.subject_id,
-        of.version,
+             from documents where kind = $1 and subject_id = $2 order by version desc limit 1"#,
+        kind as DocumentKind,
+        subject_id,
     )
     .fetch_optional(conn)
     .await?
-    .ok_or(Error::Conflict {
-        code: "DOCUMENT_NOT_READY",
-        message: "The document is being made; ask again in a moment",
-    })?;
+    .ok_or(NOT_READY)?;
     Ok(Document {
         id: row.id,
         version: row.version,

@@ -11,7 +11,8 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::letters::letters;
-use crate::signatures::sign;
+use crate::papers::download;
+use crate::signatures::{ask, confirm, sign};
 use crate::world::{World, mission, rfc3339, tomorrow};
 
 const MISSIONS: &str = "/api/v1/matching/missions";
@@ -396,6 +397,34 @@ async fn a_dispute_freezes_a_contract_until_an_admin_decides() {
     for person in [&cast.client, &cast.nurse] {
         assert_eq!(told(&cast.world, person, "CONTRACT_RESOLVED", "Différend réglé").await, (1, 1));
     }
+    cast.world.end().await;
+}
+
+#[tokio::test]
+async fn the_file_of_a_signed_contract_is_another_one() {
+    let cast = Cast::new(weekday()).await;
+    let path = format!("{}/pdf", cast.contract);
+    let (status, headers, issued) = download(&cast.client, &path).await;
+    assert_eq!(
+        (status.as_u16(), &headers["content-type"]),
+        (200, "application/pdf".parse().as_ref().unwrap())
+    );
+    assert!(issued.starts_with(b"%PDF") && headers["content-disposition"].to_str().unwrap().contains("CTR-"));
+    assert_eq!(download(&cast.nurse, &path).await.2, issued);
+    cast.world.client("other").await.get(&path).await.expect_error(403, "NOT_A_PARTY");
+    let admin = cast.world.admin().await;
+    sign(&cast.world, &cast.client, &cast.contract).await;
+    assert_eq!(download(&cast.client, &path).await.2, issued, "half signed");
+    let code = ask(&cast.world, &cast.nurse, &cast.contract).await;
+    admin.act("/api/v1/admin/queues/media/pause").await.expect(200);
+    confirm(&cast.nurse, &cast.contract, &code).await.expect(200);
+    cast.client.get(&path).await.expect_error(409, "DOCUMENT_NOT_READY");
+    admin.act("/api/v1/admin/queues/media/resume").await.expect(200);
+    cast.world.drain().await;
+    let signed = download(&cast.client, &path).await.2;
+    assert!(signed.len() > issued.len(), "with the evidence");
+    again(&cast.world, "render-document").await;
+    assert_eq!(download(&cast.client, &path).await.2, signed);
     cast.world.end().await;
 }
 

@@ -2,8 +2,8 @@
 
 use domain::invoices::{self, Invoice};
 use jobs::effects;
-use reqwest::Method;
 use reqwest::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderMap};
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tests::Client;
 
@@ -12,9 +12,9 @@ use crate::twice::db;
 use crate::world::World;
 
 /// Status, headers and the bytes as they came.
-pub async fn download(person: &Client, path: &str) -> (u16, HeaderMap, Vec<u8>) {
+pub async fn download(person: &Client, path: &str) -> (StatusCode, HeaderMap, Vec<u8>) {
     let answer = person.request(Method::GET, path).send().await.unwrap();
-    let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+    let (status, headers) = (answer.status(), answer.headers().clone());
     (status, headers, answer.bytes().await.unwrap().to_vec())
 }
 
@@ -55,7 +55,7 @@ async fn an_invoice_is_a_file_for_those_whom_it_concerns() {
     assert!(contains(&pdf, "<fx:ConformanceLevel>EN 16931</fx:ConformanceLevel>"));
     assert!(contains(&pdf, "<pdfaid:part>3</pdfaid:part>"));
     let (status, headers, xml) = download(&talent, &path(&invoice, "xml")).await;
-    assert_eq!((status, &headers[CONTENT_TYPE]), (200, &"application/xml".parse().unwrap()));
+    assert_eq!((status.as_u16(), &headers[CONTENT_TYPE]), (200, &"application/xml".parse().unwrap()));
     assert!(contains(&xml, &format!("<ram:ID>FAC-{year}-00001</ram:ID>")));
     assert!(contains(&xml, "<ram:GrandTotalAmount>240.00</ram:GrandTotalAmount>"));
     assert!(contains(&xml, "<ram:Name>Zoé Martin EI</ram:Name>"));
@@ -160,52 +160,5 @@ async fn billing_says_who_one_is() {
         "ACHATS"
     );
     client.patch("/api/v1/me/establishment", json!({ "vatNumber": "FR" })).await.expect(400);
-    world.end().await;
-}
-
-#[tokio::test]
-async fn a_quote_is_a_file_once_it_is_sent() {
-    let world = World::new().await;
-    let (client, nurse) = crate::quotes::acquainted(&world).await;
-    let quote = crate::quotes::sent(&client, &nurse).await;
-    world.drain().await;
-    let pdf = format!("{quote}/pdf");
-    let (status, headers, file) = download(&nurse, &pdf).await;
-    assert_eq!((status, &headers[CONTENT_TYPE]), (200, &"application/pdf".parse().unwrap()));
-    assert!(headers[CONTENT_DISPOSITION].to_str().unwrap().starts_with("attachment; filename=\"DEVIS-"));
-    assert_eq!(nurse.get(&quote).await.expect(200)["status"], "SENT", "its author has not viewed it");
-    assert_eq!(download(&client, &pdf).await.2, file);
-    assert_eq!(nurse.get(&quote).await.expect(200)["status"], "VIEWED");
-    world.client("other").await.get(&pdf).await.expect_error(403, "NOT_A_PARTY");
-    let revised = nurse.act(&format!("{quote}/revise")).await.expect(201);
-    let draft = format!("/api/v1/quotes/{}/pdf", revised["id"].as_str().unwrap());
-    nurse.get(&draft).await.expect_error(409, "QUOTE_NOT_SENT");
-    client.get(&draft).await.expect(404);
-    world.drain().await;
-    world.end().await;
-}
-
-#[tokio::test]
-async fn a_contract_is_a_file_and_another_one_when_both_have_signed() {
-    let world = World::new().await;
-    let (client, nurse) = (world.client("lilas").await, world.nurse("zoe", 1.0).await);
-    crate::contracts::assigned(&world, &client, &nurse, crate::contracts::weekday()).await;
-    let contract = crate::contracts::newest(&client).await;
-    let pdf = format!("{contract}/pdf");
-    let (status, _, issued) = download(&client, &pdf).await;
-    assert_eq!(status, 200);
-    crate::signatures::sign(&world, &nurse, &contract).await;
-    world.drain().await;
-    assert_eq!(download(&nurse, &pdf).await.2, issued, "one has signed");
-    crate::signatures::sign(&world, &client, &contract).await;
-    world.drain().await;
-    let (status, headers, signed) = download(&nurse, &pdf).await;
-    assert_eq!(status, 200);
-    assert!(headers[CONTENT_DISPOSITION].to_str().unwrap().contains("CTR-"));
-    assert!(signed != issued && signed.len() > issued.len());
-    assert_eq!(download(&client, &pdf).await.2, signed);
-    world.client("other").await.get(&pdf).await.expect_error(403, "NOT_A_PARTY");
-    let versions = "select count(*) from documents where kind = 'CONTRACT' and version in (1, 2)";
-    assert_eq!(world.count(versions).await, 2);
     world.end().await;
 }

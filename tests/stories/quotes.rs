@@ -8,13 +8,14 @@ use tests::Client;
 use time::Duration;
 
 use crate::contracts::{again, newest, told, weekday};
+use crate::papers::download;
 use crate::signatures::sign;
 use crate::world::World;
 
 const QUOTES: &str = "/api/v1/quotes";
 
 /// A client and a nurse who know each other by an invitation.
-pub async fn acquainted(world: &World) -> (Client, Client) {
+async fn acquainted(world: &World) -> (Client, Client) {
     let (client, nurse) = (world.client("lilas").await, world.nurse("nurse", 1.0).await);
     client.post("/api/v1/matching/missions", weekday()).await.expect(201);
     world.drain().await;
@@ -33,7 +34,7 @@ fn quote(client: &Client) -> Value {
 }
 
 /// Writes and sends a quote; its path.
-pub async fn sent(client: &Client, nurse: &Client) -> String {
+async fn sent(client: &Client, nurse: &Client) -> String {
     let draft = nurse.post(QUOTES, quote(client)).await.expect(201);
     let path = format!("{QUOTES}/{}", draft["id"].as_str().unwrap());
     nurse.act(&format!("{path}/send")).await.expect(200);
@@ -49,6 +50,8 @@ async fn a_quote_from_its_draft_to_its_signed_contract() {
     assert!(draft["reference"].is_null() && draft["parties"].is_null());
     let path = format!("{QUOTES}/{}", draft["id"].as_str().unwrap());
     client.get(&path).await.expect_error(404, "NOT_FOUND");
+    client.get(&format!("{path}/pdf")).await.expect_error(404, "NOT_FOUND");
+    nurse.get(&format!("{path}/pdf")).await.expect_error(409, "QUOTE_NOT_SENT");
     assert!(client.get(QUOTES).await.expect(200)["items"].as_array().unwrap().is_empty());
     assert_eq!(nurse.get(QUOTES).await.expect(200)["items"].as_array().unwrap().len(), 1);
     // 64.995 → 65.00, 23.88, 50.00; less 10 %.
@@ -73,6 +76,8 @@ async fn a_quote_from_its_draft_to_its_signed_contract() {
     world.drain().await;
     assert_eq!(told(&world, &client, "QUOTE_RECEIVED", "Un devis vous attend").await, (1, 1));
 
+    let paper = download(&client, &format!("{path}/pdf")).await;
+    assert!(paper.0.is_success() && paper.2.starts_with(b"%PDF"));
     assert_eq!(nurse.get(&path).await.expect(200)["status"], "SENT", "its own talent's look is none");
     let viewed = client.get(&path).await.expect(200);
     assert_eq!((&viewed["status"], &viewed["parties"]), (&json!("VIEWED"), &sent["parties"]), "frozen");

@@ -157,6 +157,8 @@ async fn every_operation_has_its_answer_for_every_role() {
         ("listQuotes",            (Method::GET, "/api/v1/quotes".into(), None,                  [401, 200, 200, 200, 200, 200, 200, 200, 401, 200])),
         ("createQuote",           (Method::POST, "/api/v1/quotes".into(), Some(offer(nobody)),  [401, 403, 403, 403, 403, 403, 403, 403, 401, 403])),
         ("getQuote",              (Method::GET, quote.clone(), None,                            [401, 403, 403, 200, 403, 200, 403, 403, 401, 200])),
+        ("downloadQuote",         (Method::GET, format!("{quote}/pdf"), None,                   [401, 403, 403, 200, 403, 200, 403, 403, 401, 200])),
+        ("downloadContract",      (Method::GET, format!("{contract}/pdf"), None,                [401, 403, 403, 200, 403, 200, 403, 403, 401, 200])),
         ("updateQuote",           (Method::PATCH, quote.clone(), Some(json!({ "title": "Autre" })), [401, 403, 403, 403, 403, 409, 403, 403, 401, 403])),
         ("deleteQuote",           (Method::DELETE, draft.clone(), None,                         [401, 403, 403, 403, 403, 204, 404, 403, 401, 403])),
         ("sendQuote",             (Method::POST, format!("{quote}/send"), None,                 [401, 403, 403, 403, 403, 409, 403, 403, 401, 403])),
@@ -178,8 +180,6 @@ async fn every_operation_has_its_answer_for_every_role() {
         ("getInvoice",            (Method::GET, invoice.clone(), None,                          [401, 404, 404, 200, 404, 200, 404, 404, 401, 200])),
         ("downloadInvoice",       (Method::GET, format!("{invoice}/pdf"), None,                 [401, 404, 404, 200, 404, 200, 404, 404, 401, 200])),
         ("downloadInvoiceXml",    (Method::GET, format!("{invoice}/xml"), None,                 [401, 404, 404, 404, 404, 404, 404, 404, 401, 404])),
-        ("downloadQuote",         (Method::GET, format!("{quote}/pdf"), None,                   [401, 403, 403, 200, 403, 200, 403, 403, 401, 200])),
-        ("downloadContract",      (Method::GET, format!("{contract}/pdf"), None,                [401, 403, 403, 200, 403, 200, 403, 403, 401, 200])),
         // Last of each: they end the session, all of them after one.
         ("logout",                (Method::POST, "/api/v1/auth/logout".into(), None,            [401, 204, 204, 204, 204, 204, 204, 204, 401, 204])),
         ("logoutAll",             (Method::POST, "/api/v1/auth/logout-all".into(), None,        [401, 401, 401, 401, 401, 401, 401, 401, 401, 401])),

@@ -23,7 +23,7 @@ fn both(contract: &Contract, kind: NotificationType) -> impl Iterator<Item = New
     contract.people().into_iter().map(move |(_, user)| notice(contract, user, kind))
 }
 
-/// A contract waits for both signatures: both are told, reminded, and at last told that it is too late.
+/// A contract waits for both signatures: its file is made, both are told, reminded, and at last told that it is too late.
 pub async fn issued(tx: &mut Tx, issued: &Issued) -> Result<()> {
     let contract = &issued.contract;
     let contract_id = contract.id;
@@ -32,8 +32,9 @@ pub async fn issued(tx: &mut Tx, issued: &Issued) -> Result<()> {
         (at < contract.sign_by).then(|| NewJob::of(&RemindSignature { contract_id, hours }).at(at))
     });
     let end = NewJob::of(&ExpireContract { contract_id }).at(contract.sign_by);
-    let jobs = both(contract, NotificationType::ContractToSign).chain(reminders).chain([end]);
-    let jobs = jobs.chain([papers::contract(contract)]);
+    let jobs = both(contract, NotificationType::ContractToSign)
+        .chain(reminders)
+        .chain([end, papers::contract(contract)]);
     ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await
 }
 
@@ -57,7 +58,8 @@ pub async fn code_requested(tx: &mut Tx, requested: &CodeRequested) -> Result<()
     ledger::enqueue(tx, [NewJob::of(&SendSignatureCode { code_id: requested.code })]).await
 }
 
-/// A side has signed: the other one learns of it or, when that was the second signature, both and the mission's room.
+/// A side has signed: the other one learns of it or, when that was the second signature, both and the mission's room; then the file
+/// is made again, with the evidence.
 pub async fn signed(tx: &mut Tx, signed: &Signed, now: OffsetDateTime) -> Result<()> {
     let contract = &signed.contract;
     if !signed.by_both() {
@@ -65,9 +67,8 @@ pub async fn signed(tx: &mut Tx, signed: &Signed, now: OffsetDateTime) -> Result
         let others = others.map(|(_, user)| user).collect();
         return in_app(tx, contract, others, NotificationType::ContractHalfSigned, now).await;
     }
-    let jobs: Vec<_> =
-        both(contract, NotificationType::ContractSigned).chain([papers::contract(contract)]).collect();
-    ledger::enqueue(tx, jobs).await?;
+    let jobs = both(contract, NotificationType::ContractSigned).chain([papers::contract(contract)]);
+    ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
     if let Some(mission) = contract.mission_id {
         let message = format!("Contrat signé par les deux parties ({}).", contract.reference);
         messages::post_system(tx, &[(mission, message)], now).await?;

@@ -38,9 +38,9 @@ async fn sent(tx: &mut Tx, quote: &Quote, now: OffsetDateTime) -> Result<()> {
     let end = quote.expires_at.unwrap_or(now);
     let jobs = [
         notice(quote, quote.client_id, NotificationType::QuoteReceived),
+        papers::quote(quote),
         NewJob::of(&RemindQuote { quote_id }).at(end - REMINDED_BEFORE),
         NewJob::of(&ExpireQuote { quote_id }).at(end),
-        papers::quote(quote),
     ];
     ledger::enqueue(tx, jobs).await
 }
