@@ -107,6 +107,7 @@ impl World {
 
     /// Starts a replica that signs with another key.
     pub async fn start_api_with_secret(&mut self, secret: &str, settings: &[&str]) -> String {
+        let files = self.files();
         let mut args = vec![
             "api",
             "--database-url",
@@ -117,6 +118,8 @@ impl World {
             &self.prefix,
             "--jwt-secret",
             secret,
+            "--storage-url",
+            files.to_str().unwrap(),
         ];
         if !settings.contains(&"--rate-limit") {
             args.extend(["--rate-limit", "off"]);
@@ -142,7 +145,7 @@ impl World {
     }
 
     pub fn worker_config(&self, settings: &[&str]) -> workers::Config {
-        let mails = std::env::temp_dir().join(format!("{}-mails", self.prefix));
+        let (mails, files) = (std::env::temp_dir().join(format!("{}-mails", self.prefix)), self.files());
         let mut args = vec![
             "worker",
             "--database-url",
@@ -153,6 +156,8 @@ impl World {
             &self.prefix,
             "--mail-dir",
             mails.to_str().unwrap(),
+            "--storage-url",
+            files.to_str().unwrap(),
         ];
         args.extend(settings);
         workers::Config::parse_from(args)
@@ -169,6 +174,11 @@ impl World {
         let mut tx = self.db().begin().await.unwrap();
         ledger::enqueue(&mut tx, [job]).await.unwrap();
         tx.commit().await.unwrap();
+    }
+
+    /// Where documents rest.
+    pub fn files(&self) -> std::path::PathBuf {
+        std::env::temp_dir().join(format!("{}-files", self.prefix))
     }
 
     /// The mails that were sent, as text.

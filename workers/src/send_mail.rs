@@ -11,6 +11,7 @@ use crate::App;
 use crate::account_mail::{self, Content};
 use crate::engine::{JobError, JobResult, Run};
 use crate::mailer::{Letter, MailError};
+use crate::notices;
 
 /// Renders the mail from what is true now, and hands it to the mail server. What has become pointless is not sent late.
 ///
@@ -86,6 +87,9 @@ async fn facts(
             return unread(conn, conversation_id, job.to, frontend).await;
         }
         Mail::Notice { notice, about } => {
+            if !notices::is_news(conn, notice, about, job.to, app.clock.now()).await? {
+                return Ok(None);
+            }
             let words = notice.words(locale);
             let link = format!("{frontend}{}", about.path());
             return Ok(Some(("notice", link, context! { title => words.title, body => words.body })));

@@ -61,6 +61,8 @@ apis! {
         crate::payments::PaymentsApi,
         crate::connect::ConnectApi,
         crate::stripe_webhooks::StripeWebhooksApi,
+        crate::billing::BillingApi,
+        crate::invoices::InvoicesApi,
     ]
     [
         crate::admin::AdminApi,
