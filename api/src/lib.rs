@@ -4,6 +4,7 @@ pub mod admin;
 pub mod auth;
 pub mod availability;
 pub mod bookings;
+pub mod chorus;
 pub mod config;
 pub mod connect;
 pub mod contracts;
@@ -81,6 +82,8 @@ pub struct App {
     pub payments: Option<Arc<dyn stripe_connect::Payments>>,
     pub stripe_webhook_secrets: Arc<[String]>,
     pub stripe_is_live: bool,
+    /// Whether workers hand invoices to Chorus Pro.
+    pub chorus: bool,
 }
 
 impl App {
@@ -109,6 +112,7 @@ impl App {
             payments: config.stripe.connect().map_err(io::Error::other)?,
             stripe_webhook_secrets: config.stripe_webhook_secret.clone(),
             stripe_is_live: config.stripe.is_live(),
+            chorus: !config.chorus_client_id.is_empty(),
             db,
             clock,
             redis,

@@ -29,6 +29,8 @@ pub enum Stale {
     Links,
     /// Sessions that ended long ago.
     Sessions,
+    /// Events of the video server, past what may still come again.
+    VideoEvents,
     /// Networks that their users have not been seen in for long.
     Networks,
 }

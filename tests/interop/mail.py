@@ -76,7 +76,7 @@ with check("a text and an HTML part; French in UTF-8 decodes in both, and in the
     html = mail.get_body(["html"]).get_content()
     page = Page(html)
     assert mail["Subject"] == f"{TITLE} à Lyon : une mission pour vous", mail["Subject"]
-    for words in ["Bonjour Zoé,", TITLE, "25,50 € de l’heure", "À bientôt"]:
+    for words in ["Bonjour Zoé,", TITLE, "25,50\u00a0€ de l’heure", "À bientôt"]:
         assert words in text and words in page.text, words
     assert all(len(line) <= 998 for line in entry["mail"].split("\r\n")), "a line longer than RFC 5322 allows"
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::world::World;
 
 /// Rows of each table: an old one and a fresh one. `$1` is a user.
-const ROWS: [&str; 7] = [
+const ROWS: [&str; 8] = [
     "insert into jobs (id, kind, queue, priority, body, run_at, state, finished_at)
      select gen_random_uuid(), 'old', 'default', 1, '{}', now(), 'done', now() - age from ages where $1::uuid is not null",
     "insert into feed_events select $1::uuid, 100 + row_number() over (), 'old', '{}', now() - age from ages",
@@ -20,16 +20,19 @@ const ROWS: [&str; 7] = [
      select $1::uuid, 'old', age::text, '', now() - age from ages",
     "insert into auth_tokens (hash, user_id, purpose, created_at, expires_at)
      select sha256(age::text::bytea), $1::uuid, 'VERIFY_EMAIL', now() - age, now() - age from ages",
+    "insert into video_events (id, event, occurred_at, received_at)
+     select age::text, 'old', now() - age, now() - age from ages where $1::uuid is not null",
     "insert into known_networks (user_id, network, seen_at) select $1::uuid, age::text, now() - age from ages",
 ];
 
-const COUNTS: [&str; 8] = [
+const COUNTS: [&str; 9] = [
     "select count(*) from jobs where kind = 'old'",
     "select count(*) from feed_events where event = 'old'",
     "select count(*) from notifications",
     "select count(*) from places",
     "select count(*) from idempotency_keys",
     "select count(*) from auth_tokens",
+    "select count(*) from video_events",
     "select count(*) from known_networks",
     "select count(*) from sessions",
 ];
@@ -63,6 +66,7 @@ async fn stale_rows_go_and_fresh_ones_stay() {
         Stale::Answers,
         Stale::Links,
         Stale::Sessions,
+        Stale::VideoEvents,
         Stale::Networks,
     ];
     assert!(lines.len() >= all.len(), "each is on the schedule");

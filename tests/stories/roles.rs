@@ -6,7 +6,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tests::Client;
 
-use crate::world::{World, mission};
+use crate::market::{BOOKINGS, JOIN, SERVICES, offer};
+use crate::world::{World, mission, rfc3339};
 
 /// How to ask, and the status for each of [`WHO`].
 type Row = (Method, String, Option<Value>, [u16; 10]);
@@ -61,6 +62,11 @@ async fn every_operation_has_its_answer_for_every_role() {
     let user = format!("/api/v1/admin/users/{}", talent.id);
     let site = owner.get("/api/v1/me/establishment").await.expect(200);
     let members = format!("/api/v1/establishments/{}/members", id(&site["id"]));
+    let service = talent.post(SERVICES, offer()).await.expect(201)["id"].clone();
+    let in_a_month = rfc3339(world.clock.now() + time::Duration::days(30));
+    let request = json!({ "serviceId": service, "option": "Une heure", "startsAt": in_a_month });
+    let service = format!("{SERVICES}/{}", id(&service));
+    let booking = id(&owner.post(BOOKINGS, request).await.expect(201)["id"]);
     let nobody = uuid::Uuid::now_v7();
     // Bodies that the public routes refuse: this table is about doors, not about what is behind them.
     let none = || json!({});
@@ -141,6 +147,23 @@ async fn every_operation_has_its_answer_for_every_role() {
         ("rejectApplication",     (Method::POST, format!("/api/v1/applications/{nobody}/reject"), None, [401, 403, 404, 404, 403, 403, 403, 403, 401, 404])),
         ("withdrawApplication",   (Method::POST, format!("/api/v1/applications/{nobody}/withdraw"), None, [401, 403, 403, 403, 404, 404, 404, 403, 401, 403])),
         ("listContacts",          (Method::GET, format!("/api/v1/missions/{}/contacts", id(&posted["id"])), None, [401, 403, 403, 200, 403, 200, 403, 403, 401, 200])),
+        ("listServices",          (Method::GET, SERVICES.into(), None,                          [200, 200, 200, 200, 200, 200, 200, 200, 200, 200])),
+        ("createService",         (Method::POST, SERVICES.into(), Some(none()),                 [401, 403, 403, 403, 403, 400, 400, 403, 401, 403])),
+        ("getService",            (Method::GET, service.clone(), None,                          [200, 200, 200, 200, 200, 200, 200, 200, 200, 200])),
+        ("updateService",         (Method::PATCH, service.clone(), Some(none()),                [401, 403, 403, 403, 403, 200, 404, 403, 401, 403])),
+        ("deleteService",         (Method::DELETE, format!("{SERVICES}/{nobody}"), None,        [401, 403, 403, 403, 404, 404, 404, 403, 401, 403])),
+        ("listMyServices",        (Method::GET, "/api/v1/me/services".into(), None,             [401, 403, 403, 403, 200, 200, 200, 403, 401, 403])),
+        ("createBooking",         (Method::POST, BOOKINGS.into(), Some(none()),                 [401, 403, 400, 400, 403, 403, 403, 403, 401, 403])),
+        ("listBookings",          (Method::GET, BOOKINGS.into(), None,                          [401, 200, 200, 200, 200, 200, 200, 200, 401, 200])),
+        ("getBooking",            (Method::GET, format!("{BOOKINGS}/{booking}"), None,          [401, 403, 403, 200, 403, 200, 403, 403, 401, 200])),
+        ("acceptBooking",         (Method::POST, format!("{BOOKINGS}/{nobody}/accept"), None,   [401, 403, 403, 403, 403, 404, 404, 403, 401, 403])),
+        ("refuseBooking",         (Method::POST, format!("{BOOKINGS}/{nobody}/refuse"), Some(none()), [401, 403, 403, 403, 403, 404, 404, 403, 401, 403])),
+        ("getBookingCancellation", (Method::GET, format!("{BOOKINGS}/{booking}/cancellation"), None, [401, 403, 403, 200, 403, 409, 403, 403, 401, 200])),
+        ("cancelBooking",         (Method::POST, format!("{BOOKINGS}/{nobody}/cancel"), Some(json!({ "reason": "…" })), [401, 404, 404, 404, 404, 404, 404, 403, 401, 404])),
+        // Nobody enters a room where there is no video server, and nobody else speaks for it.
+        ("joinVideoSession",      (Method::GET, format!("{JOIN}/{booking}"), None,              [401, 403, 403, 503, 403, 503, 403, 403, 401, 403])),
+        ("listUpcomingVideoSessions", (Method::GET, "/api/v1/video/upcoming".into(), None,      [401, 200, 200, 200, 200, 200, 200, 200, 401, 200])),
+        ("receiveVideoEvent",     (Method::POST, "/api/v1/video/webhooks".into(), Some(none()), [503, 503, 503, 503, 503, 503, 503, 503, 503, 503])),
         // Last of each: they end the session, all of them after one.
         ("logout",                (Method::POST, "/api/v1/auth/logout".into(), None,            [401, 204, 204, 204, 204, 204, 204, 204, 401, 204])),
         ("logoutAll",             (Method::POST, "/api/v1/auth/logout-all".into(), None,        [401, 401, 401, 401, 401, 401, 401, 401, 401, 401])),

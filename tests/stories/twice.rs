@@ -15,6 +15,8 @@ use crate::letters::letters;
 use crate::places::{Reply, Service, placeless};
 use crate::world::{World, mission};
 
+mod bookings;
+
 const MISSIONS: &str = "/api/v1/matching/missions";
 
 /// What there is: a digest of each table, how many jobs of each kind, and every mail by its id.
@@ -165,6 +167,8 @@ async fn every_kind_of_job_is_harmless_the_second_time() {
     twice.again(&world).await;
     let expired = "select count(*) from establishment_invitations where status = 'EXPIRED'";
     assert_eq!(world.count(expired).await, 1);
+
+    bookings::play(&mut twice).await;
 
     let missing: Vec<_> =
         jobs::KINDS.iter().map(|policy| policy.kind).filter(|kind| !twice.0.contains_key(*kind)).collect();

@@ -1,4 +1,4 @@
-use domain::{auth_tokens, idempotency, live, notifications, places, sessions};
+use domain::{auth_tokens, idempotency, live, notifications, places, sessions, video_events};
 use jobs::ledger;
 use jobs::purge::{Purge, Stale};
 use time::Duration;
@@ -14,6 +14,8 @@ const ENDED: Duration = Duration::WEEK;
 const DEAD: Duration = Duration::days(90);
 /// Notifications that were read are kept this long.
 const READ: Duration = Duration::days(90);
+/// What the video server told is kept this long, should somebody ask who was there.
+const TOLD: Duration = Duration::days(90);
 
 /// Deletes batch by batch, each in its own transaction: a deletion needs no fence, it is the same whoever does it.
 pub async fn run(job: Purge, run: Run<App>) -> JobResult {
@@ -28,6 +30,7 @@ pub async fn run(job: Purge, run: Run<App>) -> JobResult {
             Stale::Answers => idempotency::purge(&mut tx, now, BATCH).await?,
             Stale::Links => auth_tokens::purge(&mut tx, now, BATCH).await?,
             Stale::Sessions => sessions::purge(&mut tx, now, BATCH).await?,
+            Stale::VideoEvents => video_events::purge(&mut tx, now - TOLD, BATCH).await?,
             Stale::Networks => sessions::purge_networks(&mut tx, now, BATCH).await?,
         };
         tx.commit().await?;

@@ -23,6 +23,7 @@ bio "Infirmière depuis douze ans, en gériatrie surtout."
 canDoNightShift true
 cancelReason "La titulaire est de retour."
 cancellationCents 10000
+chorusReason "Le code service est absent."
 city "Paris"
 clientMessageId "web-1"
 closeness 92.5
@@ -37,6 +38,7 @@ count 4
 coverLetter "Je connais bien votre établissement."
 crashes 0
 creditLimitCents 500000
+creditUsedCents 120000
 currentPassword "correct horse battery"
 cursor "AAAAAAAA"
 dead 0
@@ -61,6 +63,7 @@ experience 100
 field "startDate"
 filled 1
 firstName "Nadia"
+flow "CPP0011117000000000425903"
 found "ide"
 ExceptionView.from "2030-03-04T08:00:00Z"
 WeeklySlotView.from "08:00"

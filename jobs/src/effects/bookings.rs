@@ -56,9 +56,13 @@ pub async fn paid(tx: &mut Tx, booking: &Booking, now: OffsetDateTime) -> Result
     say(tx, booking, "La réservation est réglée : la séance aura lieu comme prévu.", now).await
 }
 
-/// A session is near: both are reminded.
+/// A session is near: both are reminded, once however often the job is delivered.
 pub async fn near(tx: &mut Tx, booking: &Booking, reminder: Reminder) -> Result<()> {
-    ledger::enqueue(tx, both(booking, reminder.notice())).await
+    let notices = [booking.client_id, booking.talent_id].map(|user| {
+        let kind = reminder.notice();
+        notice(booking, kind, user).once(format!("notify:{}:{}:{user}", booking.id, kind.code()))
+    });
+    ledger::enqueue(tx, notices).await
 }
 
 /// A booking will not take place, or did not: whoever must learn of it does. What goes back of a paid one stands in the outcome.
