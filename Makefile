@@ -39,7 +39,7 @@ chaos: ## kill, stop, wipe and cut off everything under load, then prove that no
 	@scripts/install && cargo build --workspace --bins
 	@scripts/chaos $(ARGS)
 
-interop: ## foreign software against the platform: mail server, WebSocket clients, SDK generators, JWT, Argon2, Stripe, LiveKit
+interop: ## foreign software against the platform: mail server, WebSocket clients, SDK generators, JWT, Argon2, Stripe, LiveKit, PDF
 	@scripts/install && cargo build --workspace --bins
 	@scripts/interop
 
