@@ -53,6 +53,9 @@ pub struct Config {
     /// Secrets of Stripe's webhook endpoint, comma-separated: two while one is rolled.
     #[arg(long, env = "STRIPE_WEBHOOK_SECRET", hide_env_values = true, default_value = "", value_parser = list(webhook_secret))]
     pub stripe_webhook_secret: List<String>,
+    /// PISTE application of the workers that hand invoices to Chorus Pro; public establishments pay by card when empty.
+    #[arg(long, env = "CHORUS_CLIENT_ID", default_value = "")]
+    pub chorus_client_id: String,
     /// Seconds that the header of a request may take to come.
     #[arg(long, env = "HEADER_TIMEOUT", default_value = "10", value_parser = seconds)]
     pub header_timeout: Duration,

@@ -5,6 +5,7 @@ pub mod auth;
 pub mod availability;
 pub mod billing;
 pub mod bookings;
+pub mod chorus;
 pub mod config;
 pub mod connect;
 pub mod contracts;
@@ -87,6 +88,8 @@ pub struct App {
     pub stripe_is_live: bool,
     /// Where files rest.
     pub storage: Storage,
+    /// Whether workers hand invoices to Chorus Pro.
+    pub chorus: bool,
 }
 
 impl App {
@@ -117,6 +120,7 @@ impl App {
             stripe_is_live: config.stripe.is_live(),
             storage: Storage::open(&config.storage_url)
                 .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?,
+            chorus: !config.chorus_client_id.is_empty(),
             db,
             clock,
             redis,

@@ -12,6 +12,8 @@ mod bookings;
 mod bookings_end;
 mod bookings_races;
 mod chat;
+mod chorus;
+mod chorus_service;
 mod contracts;
 mod conversations;
 mod edge;

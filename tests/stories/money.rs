@@ -28,12 +28,16 @@ impl Money {
     }
 
     pub async fn with_worker_settings(settings: &[&str]) -> Self {
+        Self::with_settings(&[], settings).await
+    }
+
+    pub async fn with_settings(of_api: &[&str], settings: &[&str]) -> Self {
         let clock = Clock::default();
         let settings_of_stripe =
             Settings { webhook_secrets: vec![SECRET.into()], clock: clock.clone(), ..Settings::default() };
         let stripe = Sandbox::start(settings_of_stripe).await.unwrap();
         let own = ["--stripe-secret-key", KEY, "--stripe-api-base", &stripe.url];
-        let api = [own.as_slice(), &["--stripe-webhook-secret", SECRET]].concat();
+        let api = [own.as_slice(), &["--stripe-webhook-secret", SECRET], of_api].concat();
         let mut world = World::on_clock(clock, &api).await;
         stripe.send_to(&format!("{}{WEBHOOKS}", world.base));
         let worker =
@@ -153,11 +157,16 @@ impl Money {
             .into()
     }
 
+    /// Every entry of the ledger sums to zero.
+    pub async fn check_entries(&self) {
+        let uneven = "select count(*) from (select from ledger_postings group by entry_id having sum(amount_cents) <> 0) as uneven";
+        assert_eq!(self.world.count(uneven).await, 0, "an entry does not sum to zero");
+    }
+
     /// What may never be otherwise: every entry sums to zero, ours at Stripe is what Stripe says, nobody was paid twice, and paper
     /// says what the ledger says.
     pub async fn check(&self) {
-        let uneven = "select count(*) from (select from ledger_postings group by entry_id having sum(amount_cents) <> 0) as uneven";
-        assert_eq!(self.world.count(uneven).await, 0, "an entry does not sum to zero");
+        self.check_entries().await;
         let ours = "select coalesce(sum(p.amount_cents), 0)::bigint from ledger_postings p join ledger_entries e on e.id = p.entry_id
                      where account = 'STRIPE' and event <> 'FEE'";
         let fees: i64 =

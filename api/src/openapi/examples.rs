@@ -27,6 +27,7 @@ cancellationCents 10000
 cancelReason "La titulaire est de retour."
 canDoNightShift true
 chorusServiceCode "ACHATS"
+chorusReason "Le code service est absent."
 city "Paris"
 clientMessageId "web-1"
 closeness 92.5
@@ -41,6 +42,7 @@ count 4
 coverLetter "Je connais bien votre établissement."
 crashes 0
 creditLimitCents 500000
+creditUsedCents 120000
 currentPassword "correct horse battery"
 cursor "AAAAAAAA"
 dead 0
@@ -69,6 +71,7 @@ experience 100
 field "startDate"
 filled 1
 firstName "Nadia"
+flow "CPP0011117000000000425903"
 found "ide"
 ExceptionView.from "2030-03-04T08:00:00Z"
 WeeklySlotView.from "08:00"

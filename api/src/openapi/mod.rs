@@ -59,6 +59,7 @@ apis! {
     ]
     [
         crate::payments::PaymentsApi,
+        crate::chorus::ChorusApi,
         crate::connect::ConnectApi,
         crate::stripe_webhooks::StripeWebhooksApi,
         crate::billing::BillingApi,
