@@ -9,6 +9,7 @@ mod account_mail;
 mod alert_operations;
 mod alert_report;
 mod alert_unfilled;
+mod calendar;
 mod cancel_cascade;
 mod close_room;
 mod conclude_booking;
