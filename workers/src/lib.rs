@@ -12,6 +12,7 @@ mod alert_money;
 mod alert_operations;
 mod alert_report;
 mod alert_unfilled;
+mod calendar;
 mod cancel_cascade;
 mod cancel_payment;
 mod close_room;

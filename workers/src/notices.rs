@@ -2,7 +2,7 @@
 
 use domain::ids::UserId;
 use domain::notifications::{About, NotificationType};
-use domain::{contracts, quotes};
+use domain::{bookings, contracts, quotes};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
@@ -22,6 +22,7 @@ pub async fn is_news(
             let missing = |(side, user)| user == to && !contract.has_signed(side);
             Ok(contract.is_pending() && contract.sign_by > now && contract.people().into_iter().any(missing))
         }
+        (notice, About::Booking(id)) => Ok(bookings::is_news(&bookings::get(conn, id).await?, notice, now)),
         _ => Ok(true),
     }
 }
