@@ -39,7 +39,7 @@ chaos: ## kill, stop, wipe and cut off everything under load, then prove that no
 	@scripts/install && cargo build --workspace --bins
 	@scripts/chaos $(ARGS)
 
-interop: ## foreign software against the platform: mail server, WebSocket clients, SDK generators, JWT, Argon2
+interop: ## foreign software against the platform: mail server, WebSocket clients, SDK generators, JWT, Argon2, PDF, Factur-X
 	@scripts/install && cargo build --workspace --bins
 	@scripts/interop
 

@@ -1,6 +1,6 @@
 //! Invoices and credit notes: one's own, issued to or in the name of whoever asks.
 
-use domain::documents::{self, Document, DocumentKind};
+use domain::documents::{self, Document, DocumentOf};
 use domain::ids::InvoiceId;
 use domain::invoices::{self, Invoice};
 use poem::web::Data;
@@ -280,10 +280,6 @@ async fn readable(conn: &mut PgConnection, caller: &Auth<Anyone>, id: Uuid) -> A
 async fn file(app: &App, caller: &Auth<Anyone>, id: Uuid) -> ApiResult<(Invoice, Document)> {
     let mut conn = app.db.conn().await?;
     let invoice = readable(&mut conn, caller, id).await?;
-    let kind = match invoice.kind {
-        invoices::InvoiceKind::Invoice => DocumentKind::Invoice,
-        invoices::InvoiceKind::CreditNote => DocumentKind::CreditNote,
-    };
-    let document = documents::newest(&mut conn, kind, invoice.id.0).await?;
+    let document = documents::newest(&mut conn, DocumentOf::invoice(&invoice).kind, invoice.id.0).await?;
     Ok((invoice, document))
 }

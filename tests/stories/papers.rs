@@ -2,8 +2,8 @@
 
 use domain::invoices::{self, Invoice};
 use jobs::effects;
-use reqwest::Method;
 use reqwest::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderMap};
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tests::Client;
 
@@ -12,9 +12,9 @@ use crate::twice::db;
 use crate::world::World;
 
 /// Status, headers and the bytes as they came.
-pub async fn download(person: &Client, path: &str) -> (u16, HeaderMap, Vec<u8>) {
+pub async fn download(person: &Client, path: &str) -> (StatusCode, HeaderMap, Vec<u8>) {
     let answer = person.request(Method::GET, path).send().await.unwrap();
-    let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+    let (status, headers) = (answer.status(), answer.headers().clone());
     (status, headers, answer.bytes().await.unwrap().to_vec())
 }
 
@@ -55,7 +55,7 @@ async fn an_invoice_is_a_file_for_those_whom_it_concerns() {
     assert!(contains(&pdf, "<fx:ConformanceLevel>EN 16931</fx:ConformanceLevel>"));
     assert!(contains(&pdf, "<pdfaid:part>3</pdfaid:part>"));
     let (status, headers, xml) = download(&talent, &path(&invoice, "xml")).await;
-    assert_eq!((status, &headers[CONTENT_TYPE]), (200, &"application/xml".parse().unwrap()));
+    assert_eq!((status.as_u16(), &headers[CONTENT_TYPE]), (200, &"application/xml".parse().unwrap()));
     assert!(contains(&xml, &format!("<ram:ID>FAC-{year}-00001</ram:ID>")));
     assert!(contains(&xml, "<ram:GrandTotalAmount>240.00</ram:GrandTotalAmount>"));
     assert!(contains(&xml, "<ram:Name>Zoé Martin EI</ram:Name>"));
