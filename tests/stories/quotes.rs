@@ -77,7 +77,7 @@ async fn a_quote_from_its_draft_to_its_signed_contract() {
     assert_eq!(told(&world, &client, "QUOTE_RECEIVED", "Un devis vous attend").await, (1, 1));
 
     let paper = download(&client, &format!("{path}/pdf")).await;
-    assert!(paper.0.is_success() && paper.2.starts_with(b"%PDF"));
+    assert!(paper.0 == 200 && paper.2.starts_with(b"%PDF"));
     assert_eq!(nurse.get(&path).await.expect(200)["status"], "SENT", "its own talent's look is none");
     let viewed = client.get(&path).await.expect(200);
     assert_eq!((&viewed["status"], &viewed["parties"]), (&json!("VIEWED"), &sent["parties"]), "frozen");
