@@ -92,7 +92,15 @@ fn blocks(invoice: &Invoice) -> Vec<Block> {
     let mut mentions: Vec<String> = mandate(invoice).into_iter().collect();
     mentions.extend(content.exemption.and_then(|vat| vat.mention()).map(|mention| format!("{mention}.")));
     match invoice.paid_at.filter(|_| content.prepaid) {
-        Some(at) => mentions.push(format!("Payée le {} par carte bancaire.", day(paris::day(at)))),
+        Some(at) => {
+            // The platform keeps its commission of what was paid.
+            let way = if invoice.issuer_id.is_some() {
+                "par carte bancaire"
+            } else {
+                "par compensation sur les sommes encaissées"
+            };
+            mentions.push(format!("Payée le {} {way}.", day(paris::day(at))));
+        }
         None if invoice.kind == InvoiceKind::Invoice => {
             mentions.push(format!("À payer au plus tard le {}.", day(invoice.due_on)));
         }

@@ -1,6 +1,5 @@
 //! Writes specimens of documents into a folder, for foreign readers and validators: each with what has to be read in it. Says how
 //! long each took: `specimens <folder>`.
-#![expect(clippy::print_stdout, reason = "this is what it is for")]
 
 use std::path::PathBuf;
 use std::time::Instant;
