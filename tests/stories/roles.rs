@@ -187,7 +187,7 @@ async fn every_operation_has_its_answer_for_every_role() {
         ("listUpcomingVideoSessions", (Method::GET, "/api/v1/video/upcoming".into(), None,      [401, 200, 200, 200, 200, 200, 200, 200, 401, 200])),
         ("receiveVideoEvent",     (Method::POST, "/api/v1/video/webhooks".into(), Some(none()), [503, 503, 503, 503, 503, 503, 503, 503, 503, 503])),
         ("listQuotes",            (Method::GET, "/api/v1/quotes".into(), None,                  [401, 200, 200, 200, 200, 200, 200, 200, 401, 200])),
-        ("createQuote",           (Method::POST, "/api/v1/quotes".into(), Some(offer(nobody)),  [401, 403, 403, 403, 403, 403, 403, 403, 401, 403])),
+        ("createQuote",           (Method::POST, "/api/v1/quotes".into(), Some(quoted(nobody)),  [401, 403, 403, 403, 403, 403, 403, 403, 401, 403])),
         ("getQuote",              (Method::GET, quote.clone(), None,                            [401, 403, 403, 200, 403, 200, 403, 403, 401, 200])),
         ("downloadQuote",         (Method::GET, format!("{quote}/pdf"), None,                   [401, 403, 403, 200, 403, 200, 403, 403, 401, 200])),
         ("downloadContract",      (Method::GET, format!("{contract}/pdf"), None,                [401, 403, 403, 200, 403, 200, 403, 403, 401, 200])),
