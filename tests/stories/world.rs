@@ -142,7 +142,7 @@ impl World {
     }
 
     pub fn worker_config(&self, settings: &[&str]) -> workers::Config {
-        let mails = std::env::temp_dir().join(format!("{}-mails", self.prefix));
+        let (mails, files) = (std::env::temp_dir().join(format!("{}-mails", self.prefix)), self.files());
         let mut args = vec![
             "worker",
             "--database-url",
@@ -153,6 +153,8 @@ impl World {
             &self.prefix,
             "--mail-dir",
             mails.to_str().unwrap(),
+            "--storage-url",
+            files.to_str().unwrap(),
         ];
         args.extend(settings);
         workers::Config::parse_from(args)
@@ -169,6 +171,11 @@ impl World {
         let mut tx = self.db().begin().await.unwrap();
         ledger::enqueue(&mut tx, [job]).await.unwrap();
         tx.commit().await.unwrap();
+    }
+
+    /// Where documents rest.
+    pub fn files(&self) -> std::path::PathBuf {
+        std::env::temp_dir().join(format!("{}-files", self.prefix))
     }
 
     /// The mails that were sent, as text.
