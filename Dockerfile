@@ -11,7 +11,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
 FROM debian:bookworm-slim
 # Outside services are reached over TLS and need its roots.
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin sociopulse
+    && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin sociopulse \
+    && install -d -o sociopulse -g sociopulse /var/lib/sociopulse
 COPY --from=build /usr/local/bin/sociopulse-api /usr/local/bin/sociopulse-worker /usr/local/bin/
 USER sociopulse
 ENV HOST=0.0.0.0 PORT=4000 LOG_FORMAT=json

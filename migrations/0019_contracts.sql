@@ -183,3 +183,4 @@ create table signature_codes (
 );
 create unique index signature_codes_open on signature_codes (contract_id, signer_id) where closed_at is null;
 create index signature_codes_requested on signature_codes (contract_id, signer_id, requested_at);
+create index signature_codes_expiry on signature_codes (expires_at);

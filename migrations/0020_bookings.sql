@@ -207,12 +207,13 @@ create trigger bookings_guard_again after update of status, starts_at, ends_at, 
                             or old.talent_id <> new.talent_id))
     execute function guard_booking();
 
--- Who was there, by what the video server told: each of the two once, from the first arrival to the last leaving.
+-- Who was there, by what the video server told: each of the two once, with the first and the last arrival and the last leaving.
 create table attendances (
-    booking_id uuid not null references bookings on delete cascade,
-    user_id    uuid not null references users,
-    joined_at  timestamptz not null,
-    left_at    timestamptz,
+    booking_id     uuid not null references bookings on delete cascade,
+    user_id        uuid not null references users,
+    joined_at      timestamptz not null,
+    last_joined_at timestamptz not null,
+    left_at        timestamptz,
     primary key (booking_id, user_id)
 );
 

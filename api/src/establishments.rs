@@ -53,6 +53,11 @@ pub struct EstablishmentView {
     billing_address: Option<String>,
     #[oai(validator(max_length = 254))]
     billing_email: Option<String>,
+    #[oai(validator(max_length = 20))]
+    vat_number: Option<String>,
+    /// The service that Chorus Pro asks public bodies' invoices for.
+    #[oai(validator(max_length = 100))]
+    chorus_service_code: Option<String>,
 }
 
 impl From<Establishment> for EstablishmentView {
@@ -74,6 +79,8 @@ impl From<Establishment> for EstablishmentView {
             billing_name: site.billing_name,
             billing_address: site.billing_address,
             billing_email: site.billing_email,
+            vat_number: site.vat_number,
+            chorus_service_code: site.chorus_service_code,
         }
     }
 }
@@ -105,6 +112,10 @@ struct EstablishmentChange {
     #[oai(validator(max_length = 300))]
     billing_address: Option<Text>,
     billing_email: Option<wire::Email>,
+    vat_number: Option<wire::VatNumber>,
+    /// The service that Chorus Pro asks public bodies' invoices for.
+    #[oai(validator(min_length = 1, max_length = 100))]
+    chorus_service_code: Option<Text>,
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "wire::Tag::People")]
@@ -161,6 +172,8 @@ impl EstablishmentsApi {
             billing_name: change.billing_name.map(Into::into),
             billing_address: change.billing_address.map(Into::into),
             billing_email: change.billing_email.map(Into::into),
+            vat_number: change.vat_number.map(Into::into),
+            chorus_service_code: change.chorus_service_code.map(Into::into),
         };
         let names_address_alone = patch.names_address_alone();
         establishments::update(&mut tx, site, caller.0.user, patch).await?;

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod auth;
 pub mod availability;
+pub mod billing;
 pub mod bookings;
 pub mod chorus;
 pub mod config;
@@ -10,6 +11,7 @@ pub mod connect;
 pub mod contracts;
 pub mod conversations;
 pub mod credentials;
+pub mod downloads;
 pub mod error;
 pub mod establishments;
 pub mod exclusions;
@@ -18,6 +20,7 @@ pub mod guard;
 pub mod health;
 pub mod idempotency;
 pub mod invitations;
+pub mod invoices;
 pub mod live;
 pub mod me;
 pub mod members;
@@ -55,6 +58,7 @@ use std::time::Duration;
 use domain::{Bus, Clock, Db};
 use poem::listener::{Acceptor, Listener, TcpListener};
 use poem::{EndpointExt, Route, Server, get};
+use storage::Storage;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
@@ -82,6 +86,8 @@ pub struct App {
     pub payments: Option<Arc<dyn stripe_connect::Payments>>,
     pub stripe_webhook_secrets: Arc<[String]>,
     pub stripe_is_live: bool,
+    /// Where files rest.
+    pub storage: Storage,
     /// Whether workers hand invoices to Chorus Pro.
     pub chorus: bool,
 }
@@ -112,6 +118,8 @@ impl App {
             payments: config.stripe.connect().map_err(io::Error::other)?,
             stripe_webhook_secrets: config.stripe_webhook_secret.clone(),
             stripe_is_live: config.stripe.is_live(),
+            storage: Storage::open(&config.storage_url)
+                .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?,
             chorus: !config.chorus_client_id.is_empty(),
             db,
             clock,

@@ -30,6 +30,7 @@ struct NotificationLinks {
     conversation_id: Option<Uuid>,
     message_id: Option<Uuid>,
     establishment_id: Option<Uuid>,
+    invoice_id: Option<Uuid>,
 }
 
 /// A notification, in the reader's language.

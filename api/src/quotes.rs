@@ -1,5 +1,6 @@
 //! Quotes: written by a talent, answered by a client.
 
+use domain::documents::{self, DocumentKind};
 use domain::ids::{EstablishmentId, QuoteId, ServiceId, UserId};
 use domain::quotes::{self, NewQuote, Quote, QuotePatch};
 use domain::totals::Line;
@@ -13,6 +14,7 @@ use uuid::Uuid;
 
 use crate::App;
 use crate::contracts::{PartiesView, PriceLine, VatView};
+use crate::downloads::{self, PdfFile};
 use crate::error::ApiResult;
 use crate::guard::{ActiveClient, ActiveTalent, Anyone, Auth, VerifiedClient, VerifiedTalent};
 use crate::wire::{self, Done, Text, mirror};
@@ -365,5 +367,22 @@ impl QuotesApi {
         effects::quotes::revised(&mut tx, &revised, now).await?;
         tx.commit().await?;
         Ok(QuoteCreated::Created(Json(revised.draft.into())))
+    }
+
+    /// Download a quote
+    ///
+    /// PDF/A, as it was sent. 409 `DOCUMENT_NOT_READY` in the moment after.
+    #[oai(path = "/quotes/:id/pdf", method = "get", operation_id = "downloadQuote")]
+    async fn download_quote(
+        &self,
+        app: Data<&App>,
+        caller: Auth<Anyone>,
+        id: Path<Uuid>,
+    ) -> ApiResult<PdfFile> {
+        let mut conn = app.db.conn().await?;
+        let quote = quotes::get_sent(&mut conn, QuoteId(id.0), caller.0).await?;
+        let document = documents::newest(&mut conn, DocumentKind::Quote, quote.id.0).await?;
+        drop(conn);
+        downloads::pdf(&app, &document.pdf, &quote.reference.unwrap_or_default()).await
     }
 }

@@ -50,7 +50,8 @@ pub async fn find(
                   e.city as "site_city?", e.postal_code as "site_postal_code?", e.latitude as "site_latitude?",
                   e.longitude as "site_longitude?", e.credit_limit_cents as "credit_limit_cents?",
                   e.billing_name as "billing_name?", e.billing_address as "billing_address?",
-                  e.billing_email as "billing_email?"
+                  e.billing_email as "billing_email?", e.vat_number as "vat_number?",
+                  e.chorus_service_code as "chorus_service_code?"
              from sessions s
              join users u on u.id = s.user_id
              join profiles p on p.user_id = u.id
@@ -115,6 +116,8 @@ pub async fn find(
             billing_name: row.billing_name,
             billing_address: row.billing_address,
             billing_email: row.billing_email,
+            vat_number: row.vat_number,
+            chorus_service_code: row.chorus_service_code,
         }),
     }))
 }

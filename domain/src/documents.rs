@@ -5,8 +5,10 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::contracts::Contract;
 use crate::error::{Error, Result};
 use crate::ids::DocumentId;
+use crate::invoices::{Invoice, InvoiceKind};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -41,6 +43,20 @@ pub struct DocumentOf {
 impl DocumentOf {
     pub fn first(kind: DocumentKind, subject_id: Uuid) -> Self {
         Self { kind, subject_id, version: 1 }
+    }
+
+    /// As issued or, once both have signed it, with the evidence.
+    pub fn contract(contract: &Contract) -> Self {
+        let version = if contract.signed_at.is_some() { 2 } else { 1 };
+        Self { kind: DocumentKind::Contract, subject_id: contract.id.0, version }
+    }
+
+    pub fn invoice(invoice: &Invoice) -> Self {
+        let kind = match invoice.kind {
+            InvoiceKind::Invoice => DocumentKind::Invoice,
+            InvoiceKind::CreditNote => DocumentKind::CreditNote,
+        };
+        Self::first(kind, invoice.id.0)
     }
 
     /// Where a file of it rests. The hash is part of it: whoever writes it again writes the same bytes.
@@ -103,6 +119,11 @@ pub async fn exists(conn: &mut PgConnection, of: DocumentOf) -> Result<bool> {
     Ok(exists.fetch_one(conn).await?)
 }
 
+pub const NOT_READY: Error = Error::Conflict {
+    code: "DOCUMENT_NOT_READY",
+    message: "The document is being made; ask again in a moment",
+};
+
 /// The newest version of a document.
 pub async fn newest(conn: &mut PgConnection, kind: DocumentKind, subject_id: Uuid) -> Result<Document> {
     let row = sqlx::query!(
@@ -113,10 +134,7 @@ pub async fn newest(conn: &mut PgConnection, kind: DocumentKind, subject_id: Uui
     )
     .fetch_optional(conn)
     .await?
-    .ok_or(Error::Conflict {
-        code: "DOCUMENT_NOT_READY",
-        message: "The document is being made; ask again in a moment",
-    })?;
+    .ok_or(NOT_READY)?;
     Ok(Document {
         id: row.id,
         version: row.version,

@@ -48,6 +48,9 @@ pub struct Establishment {
     pub billing_name: Option<String>,
     pub billing_address: Option<String>,
     pub billing_email: Option<String>,
+    pub vat_number: Option<String>,
+    /// The service that Chorus Pro asks public bodies' invoices for.
+    pub chorus_service_code: Option<String>,
 }
 
 /// What a member changes of a site; what is absent stays. The credit line is not theirs to set.
@@ -67,6 +70,9 @@ pub struct EstablishmentPatch {
     pub billing_name: Option<String>,
     pub billing_address: Option<String>,
     pub billing_email: Option<String>,
+    pub vat_number: Option<String>,
+    /// The service that Chorus Pro asks public bodies' invoices for.
+    pub chorus_service_code: Option<String>,
 }
 
 impl EstablishmentPatch {
@@ -104,7 +110,8 @@ pub async fn find_own(conn: &mut PgConnection, user: UserId) -> Result<Option<Es
         Establishment,
         r#"select e.id as "id: _", e.name, e.structure_type as "structure_type: _", e.organization_type as "organization_type: _",
                   e.siret, e.contact_name, e.contact_phone, e.address, e.city, e.postal_code, e.latitude, e.longitude,
-                  e.credit_limit_cents, e.billing_name, e.billing_address, e.billing_email
+                  e.credit_limit_cents, e.billing_name, e.billing_address, e.billing_email, e.vat_number,
+                  e.chorus_service_code
              from establishment_members m join establishments e on e.id = m.establishment_id
             where m.user_id = $1 order by m.joined_at, e.id limit 1"#,
         user.0,
@@ -127,7 +134,8 @@ pub async fn update(
              address = coalesce($9, address), city = coalesce($10, city), postal_code = coalesce($11, postal_code),
              latitude = coalesce($12, latitude), longitude = coalesce($13, longitude),
              billing_name = coalesce($14, billing_name), billing_address = coalesce($15, billing_address),
-             billing_email = coalesce($16, billing_email),
+             billing_email = coalesce($16, billing_email), vat_number = coalesce($17, vat_number),
+             chorus_service_code = coalesce($18, chorus_service_code),
              location_stale = $12::float8 is null
                  and (location_stale or (latitude is null and coalesce($9, $10, $11) is not null)
                       or (coalesce($9, address), coalesce($10, city), coalesce($11, postal_code))
@@ -151,6 +159,8 @@ pub async fn update(
         patch.billing_name,
         patch.billing_address,
         patch.billing_email,
+        patch.vat_number,
+        patch.chorus_service_code,
     )
     .execute(conn)
     .await

@@ -10,6 +10,7 @@ pub mod applications;
 pub mod assignments;
 pub mod auth_tokens;
 pub mod availability;
+pub mod billing;
 pub mod bookings;
 pub mod bus;
 pub mod chorus;

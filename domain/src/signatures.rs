@@ -20,6 +20,9 @@ pub const MOST_TRIES: i16 = 3;
 /// Codes that one signer is sent within an hour †: with three tries each, guessing stays hopeless.
 const MOST_CODES: i64 = 5;
 
+/// Expired codes are kept this long, so that who is late still reads why.
+const KEPT: Duration = Duration::days(30);
+
 /// A code was asked for. See `jobs::effects::contracts::code_requested`.
 #[derive(Debug)]
 #[must_use = "a code is to be sent"]
@@ -276,6 +279,17 @@ async fn count_try(
             message: "Ask for a code first, and wait for its mail",
         },
     })
+}
+
+/// Deletes codes that expired long ago, at most `limit`; returns how many. What became of them is among the contract's events.
+pub async fn purge(conn: &mut PgConnection, now: OffsetDateTime, limit: i64) -> Result<u64> {
+    let purged = sqlx::query!(
+        "delete from signature_codes where id in
+            (select id from signature_codes where expires_at < $1 order by expires_at limit $2 for update skip locked)",
+        now - KEPT,
+        limit,
+    );
+    Ok(purged.execute(conn).await?.rows_affected())
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub mod conclude_booking;
 pub mod digest_unread;
 pub mod dispatch_wave;
 pub mod draft_contract;
+pub mod draft_missing_contracts;
 pub mod dun_invoice;
 pub mod effects;
 pub mod enforce_account;
@@ -58,6 +59,7 @@ pub use conclude_booking::ConcludeBooking;
 pub use digest_unread::DigestUnread;
 pub use dispatch_wave::DispatchWave;
 pub use draft_contract::{ContractOf, DraftContract};
+pub use draft_missing_contracts::DraftMissingContracts;
 pub use dun_invoice::{DunInvoice, Dunning};
 pub use enforce_account::EnforceAccount;
 pub use expire_booking::ExpireBooking;
@@ -102,6 +104,7 @@ pub const KINDS: &[Policy] = &[
     DigestUnread::POLICY,
     DispatchWave::POLICY,
     DraftContract::POLICY,
+    DraftMissingContracts::POLICY,
     DunInvoice::POLICY,
     EnforceAccount::POLICY,
     ExpireBooking::POLICY,

@@ -27,6 +27,8 @@ pub enum Stale {
     Answers,
     /// Links of mails that expired long ago.
     Links,
+    /// Signature codes that expired long ago.
+    Codes,
     /// Sessions that ended long ago.
     Sessions,
     /// Events of the video server, past what may still come again.

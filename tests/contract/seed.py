@@ -61,6 +61,20 @@ for _ in range(100):
     if all(mission["matching"] != "PENDING" for mission in matched):
         break
     time.sleep(0.1)
+option = {"name": "Une heure", "priceCents": 9000, "durationMinutes": 60}
+services = [
+    talent.call("POST", "/services", {
+        "name": f"Atelier {n}", "description": "À deux.", "type": "COACHING_VIDEO", "options": [option],
+    })["id"]
+    for n in range(4)
+]
+# On a day without a mission.
+bookings = [
+    client.call("POST", "/bookings", {
+        "serviceId": services[0], "option": "Une heure", "startsAt": (day + timedelta(days=8, hours=2 * n)).isoformat(),
+    })["id"]
+    for n in range(5)
+]
 # Strangers, whom an admin may ban.
 strangers = [
     Person(call("POST", "/auth/register", {
@@ -78,6 +92,8 @@ json.dump({
     "missions": [mission["id"] for mission in missions],
     "conversations": [mission["conversationId"] for mission in matched if mission.get("conversationId")],
     "applications": applications,
+    "services": services,
+    "bookings": bookings,
     "invitations": ids(talent.call("GET", "/me/invitations?limit=100")),
     "establishments": [site],
     "members": [member["userId"]],

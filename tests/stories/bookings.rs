@@ -55,6 +55,8 @@ async fn a_booking_keeps_its_price_and_goes_its_way() {
     let paid =
         letters(world).into_iter().filter(|letter| letter.subject == "Réservation confirmée et réglée");
     assert_eq!(paid.count(), 2);
+    let entries = world.mails().into_iter().filter(|mail| mail.contains("text/calendar")).collect::<Vec<_>>();
+    assert_eq!(entries.len(), 2, "a calendar's entry goes with them");
     let stranger = world.client("roses").await;
     stranger.get(&path).await.expect_error(403, "NOT_A_PARTICIPANT");
     assert_eq!(stranger.get(BOOKINGS).await.expect(200)["items"], json!([]));

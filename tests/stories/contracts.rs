@@ -2,22 +2,36 @@
 
 use domain::contracts::{self, Source};
 use domain::ids::{AssignmentId, MissionId, UserId};
+use domain::surcharges;
+use jobs::DraftMissingContracts;
+use jobs::ledger::NewJob;
 use serde_json::{Value, json};
 use tests::Client;
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::letters::letters;
-use crate::signatures::sign;
-use crate::world::{World, mission};
+use crate::papers::download;
+use crate::signatures::{ask, confirm, sign};
+use crate::world::{World, mission, rfc3339, tomorrow};
 
 const MISSIONS: &str = "/api/v1/matching/missions";
 const ADMIN: &str = "/api/v1/admin/contracts";
 
-/// A mission on a Tuesday from ten to six in Paris: no night, no holiday, and far enough for every timer.
+/// Far enough for every timer, the next eight hours from a full one whose price has these lines.
+fn hours(amounts: &[i64]) -> OffsetDateTime {
+    let first = (tomorrow() + Duration::days(60)).replace_time(time::Time::MIDNIGHT);
+    let has_lines = |start: &OffsetDateTime| {
+        let price = surcharges::price(*start, *start + Duration::hours(8), 2_500);
+        price.lines.iter().map(|line| line.amount_cents).eq(amounts.iter().copied())
+    };
+    (0..24 * 60).map(|hour| first + Duration::hours(hour)).find(has_lines).unwrap()
+}
+
+/// A mission of eight hours by day and in the week.
 pub fn weekday() -> Value {
     let mut body = mission();
-    body["startDate"] = json!("2035-03-06T09:00:00Z");
+    body["startDate"] = json!(rfc3339(hours(&[20_000])));
     body
 }
 
@@ -107,9 +121,10 @@ async fn an_assignment_has_a_contract_that_holds_everything() {
     let (client, nurse) = (world.client("lilas").await, world.nurse("nurse", 1.0).await);
     let site = json!({ "name": "EHPAD Les Lilas", "siret": "73282932000074", "address": "1 rue de Rivoli" });
     client.patch("/api/v1/me/establishment", site).await.expect(200);
-    // From Saturday at ten in the evening to Sunday at six: eight hours of night, six of them on Sunday.
+    // Eight hours of night, six of them on Sunday: from Saturday at ten in the evening to Sunday at six.
+    let start = hours(&[20_000, 5_000, 7_500]);
     let mut body = weekday();
-    body["startDate"] = json!("2035-03-03T21:00:00Z");
+    body["startDate"] = json!(rfc3339(start));
     body["title"] = json!("Nuit à l’étage");
     let mission = assigned(&world, &client, &nurse, body).await;
 
@@ -124,13 +139,20 @@ async fn an_assignment_has_a_contract_that_holds_everything() {
     assert_eq!(amounts, [20_000, 5_000, 7_500]);
     let terms = contract["terms"].as_str().unwrap();
     let year = domain::paris::year(world.clock.now());
+    let paris = |at| domain::paris::date_and_time(at, "fr");
+    assert!(paris(start).starts_with("samedi") && paris(start).ends_with("22 h 00"));
     let parts = [
         format!("CONTRAT DE PRESTATION DE SERVICES N° CTR-{year}-0001\nNuit à l’étage\n"),
         "Le client : EHPAD Les Lilas\nAdresse : 1 rue de Rivoli\nSIRET : 73282932000074\n".into(),
         "Le prestataire : Zoé Martin\nAdresse : Paris\nCourriel : nurse@example.org\n".into(),
-        "du samedi 3 mars 2035 à 22 h 00 au dimanche 4 mars 2035 à 06 h 00 (heure de Paris).\nLieu : 75001 Paris.".into(),
+        format!(
+            "du {} au {} (heure de Paris).\nLieu : 75001 Paris.\n",
+            paris(start),
+            paris(start + Duration::hours(8))
+        ),
         "– Majoration du dimanche : 6 h × 12,50\u{a0}€ = 75,00\u{a0}€\n".into(),
-        "Prix total, toutes taxes comprises : 325,00\u{a0}€.\nExonération de TVA, art. 261, 4-1° du CGI.".into(),
+        "Prix total, toutes taxes comprises : 325,00\u{a0}€.\nExonération de TVA, art. 261, 4-1° du CGI."
+            .into(),
     ];
     for part in parts {
         assert!(terms.contains(&part), "{part}: {terms}");
@@ -227,7 +249,7 @@ async fn what_is_called_off_takes_its_unsigned_contract_with_it() {
     let (client, second) = (&cast.client, cast.world.nurse("second", 2.0).await);
     let mut body = weekday();
     body["slots"] = json!(2);
-    body["startDate"] = json!("2035-04-03T09:00:00Z");
+    body["startDate"] = json!(rfc3339(hours(&[20_000]) + Duration::weeks(1)));
     let id = assigned(&cast.world, client, &cast.nurse, body).await;
     let signed = newest(&cast.nurse).await;
     let invitation = second.get("/api/v1/me/invitations").await.expect(200)["items"][0]["id"].clone();
@@ -376,6 +398,57 @@ async fn a_dispute_freezes_a_contract_until_an_admin_decides() {
         assert_eq!(told(&cast.world, person, "CONTRACT_RESOLVED", "Différend réglé").await, (1, 1));
     }
     cast.world.end().await;
+}
+
+#[tokio::test]
+async fn the_file_of_a_signed_contract_is_another_one() {
+    let cast = Cast::new(weekday()).await;
+    let path = format!("{}/pdf", cast.contract);
+    let (status, headers, issued) = download(&cast.client, &path).await;
+    assert_eq!((status.as_u16(), headers["content-type"].to_str().unwrap()), (200, "application/pdf"));
+    assert!(issued.starts_with(b"%PDF") && headers["content-disposition"].to_str().unwrap().contains("CTR-"));
+    assert_eq!(download(&cast.nurse, &path).await.2, issued);
+    cast.world.client("other").await.get(&path).await.expect_error(403, "NOT_A_PARTY");
+    let admin = cast.world.admin().await;
+    sign(&cast.world, &cast.client, &cast.contract).await;
+    assert_eq!(download(&cast.client, &path).await.2, issued, "half signed");
+    let code = ask(&cast.world, &cast.nurse, &cast.contract).await;
+    admin.act("/api/v1/admin/queues/media/pause").await.expect(200);
+    confirm(&cast.nurse, &cast.contract, &code).await.expect(200);
+    cast.client.get(&path).await.expect_error(409, "DOCUMENT_NOT_READY");
+    admin.act("/api/v1/admin/queues/media/resume").await.expect(200);
+    cast.world.drain().await;
+    let signed = download(&cast.client, &path).await.2;
+    assert!(signed.len() > issued.len(), "with the evidence");
+    again(&cast.world, "render-document").await;
+    assert_eq!(download(&cast.client, &path).await.2, signed);
+    cast.world.end().await;
+}
+
+#[tokio::test]
+async fn an_assignment_that_nobody_drafted_a_contract_for_gets_one() {
+    let world = World::without_worker().await;
+    let (client, nurse) = (world.client("lilas").await, world.nurse("nurse", 1.0).await);
+    let posted = client.post(MISSIONS, weekday()).await.expect(201);
+    // As a process of the version before would: it knows of no contracts.
+    sqlx::query(
+        "insert into assignments (id, mission_id, talent_id, period, created_at)
+         select gen_random_uuid(), id, $2::uuid, tstzrange(start_date, end_date), now() from missions where id = $1::uuid",
+    )
+    .bind(posted["id"].as_str())
+    .bind(&nurse.id)
+    .execute(&world.pool)
+    .await
+    .unwrap();
+    let mut world = world;
+    world.start_worker();
+    for _ in 0..2 {
+        world.enqueue(NewJob::of(&DraftMissingContracts {})).await;
+        world.drain().await;
+    }
+    assert_eq!(world.count("select count(*) from jobs where kind = 'draft-contract'").await, 1);
+    assert_eq!(nurse.get(&newest(&nurse).await).await.expect(200)["status"], "PENDING");
+    world.end().await;
 }
 
 #[tokio::test]

@@ -21,8 +21,11 @@ pub fn letters(world: &World) -> Vec<Letter> {
 pub fn read(mail: &str) -> Letter {
     let (headers, body) = mail.split_once("\r\n\r\n").unwrap();
     let header = |name| header(headers, name).unwrap_or_else(|| panic!("no {name}: {headers}"));
-    // The first part of two.
-    let (part, text) = body.split_once("\r\n\r\n").unwrap();
+    // The first part of two, or of two within the first of two.
+    let (mut part, mut text) = body.split_once("\r\n\r\n").unwrap();
+    if part.contains("multipart/alternative") {
+        (part, text) = text.split_once("\r\n\r\n").unwrap();
+    }
     let (text, _) = text.split_once("\r\n--").unwrap();
     let text = match self::header(part, "Content-Transfer-Encoding").as_deref() {
         Some("quoted-printable") => {

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::world::World;
 
 /// Rows of each table: an old one and a fresh one. `$1` is a user.
-const ROWS: [&str; 8] = [
+const ROWS: [&str; 9] = [
     "insert into jobs (id, kind, queue, priority, body, run_at, state, finished_at)
      select gen_random_uuid(), 'old', 'default', 1, '{}', now(), 'done', now() - age from ages where $1::uuid is not null",
     "insert into feed_events select $1::uuid, 100 + row_number() over (), 'old', '{}', now() - age from ages",
@@ -22,10 +22,18 @@ const ROWS: [&str; 8] = [
      select sha256(age::text::bytea), $1::uuid, 'VERIFY_EMAIL', now() - age, now() - age from ages",
     "insert into video_events (id, event, occurred_at, received_at)
      select age::text, 'old', now() - age, now() - age from ages where $1::uuid is not null",
+    "with contract as (
+         insert into contracts (id, reference, kind, client_id, talent_id, title, amount_cents, lines, vat, parties, terms,
+                                terms_sha256, issued_at, sign_by)
+         values (gen_random_uuid(), 'old', 'FRAMEWORK', $1::uuid, $1::uuid, 'old', 0, '[]', '[]', '{}', '', repeat('0', 64), now(),
+                 now())
+         returning id)
+     insert into signature_codes (id, contract_id, signer_id, side, requested_at, expires_at, closed_at)
+     select gen_random_uuid(), id, $1::uuid, 'CLIENT', now() - age, now() - age, now() from ages, contract",
     "insert into known_networks (user_id, network, seen_at) select $1::uuid, age::text, now() - age from ages",
 ];
 
-const COUNTS: [&str; 9] = [
+const COUNTS: [&str; 10] = [
     "select count(*) from jobs where kind = 'old'",
     "select count(*) from feed_events where event = 'old'",
     "select count(*) from notifications",
@@ -33,6 +41,7 @@ const COUNTS: [&str; 9] = [
     "select count(*) from idempotency_keys",
     "select count(*) from auth_tokens",
     "select count(*) from video_events",
+    "select count(*) from signature_codes",
     "select count(*) from known_networks",
     "select count(*) from sessions",
 ];
@@ -65,6 +74,7 @@ async fn stale_rows_go_and_fresh_ones_stay() {
         Stale::Places,
         Stale::Answers,
         Stale::Links,
+        Stale::Codes,
         Stale::Sessions,
         Stale::VideoEvents,
         Stale::Networks,

@@ -8,6 +8,7 @@ use tests::Client;
 use time::Duration;
 
 use crate::contracts::{again, newest, told, weekday};
+use crate::papers::download;
 use crate::signatures::sign;
 use crate::world::World;
 
@@ -49,6 +50,8 @@ async fn a_quote_from_its_draft_to_its_signed_contract() {
     assert!(draft["reference"].is_null() && draft["parties"].is_null());
     let path = format!("{QUOTES}/{}", draft["id"].as_str().unwrap());
     client.get(&path).await.expect_error(404, "NOT_FOUND");
+    client.get(&format!("{path}/pdf")).await.expect_error(404, "NOT_FOUND");
+    nurse.get(&format!("{path}/pdf")).await.expect_error(409, "QUOTE_NOT_SENT");
     assert!(client.get(QUOTES).await.expect(200)["items"].as_array().unwrap().is_empty());
     assert_eq!(nurse.get(QUOTES).await.expect(200)["items"].as_array().unwrap().len(), 1);
     // 64.995 → 65.00, 23.88, 50.00; less 10 %.
@@ -73,6 +76,8 @@ async fn a_quote_from_its_draft_to_its_signed_contract() {
     world.drain().await;
     assert_eq!(told(&world, &client, "QUOTE_RECEIVED", "Un devis vous attend").await, (1, 1));
 
+    let paper = download(&client, &format!("{path}/pdf")).await;
+    assert!(paper.0 == 200 && paper.2.starts_with(b"%PDF"));
     assert_eq!(nurse.get(&path).await.expect(200)["status"], "SENT", "its own talent's look is none");
     let viewed = client.get(&path).await.expect(200);
     assert_eq!((&viewed["status"], &viewed["parties"]), (&json!("VIEWED"), &sent["parties"]), "frozen");
@@ -149,7 +154,7 @@ async fn what_is_no_quote_is_refused() {
     for stranger in [foreign.id.as_str(), nurse.id.as_str(), &uuid::Uuid::now_v7().to_string()] {
         nurse.post(QUOTES, field("clientId", json!(stranger))).await.expect_error(403, "NOT_IN_CONTACT");
     }
-    client.put(&format!("/api/v1/me/exclusions/{}", nurse.id), json!({})).await.expect(204);
+    client.put(&format!("/api/v1/me/exclusions/{}", nurse.id), json!({})).await.expect(200);
     nurse.post(QUOTES, quote(&client)).await.expect_error(403, "NOT_IN_CONTACT");
     assert_eq!(world.count("select count(*) from quotes").await, 0);
     world.end().await;

@@ -109,7 +109,9 @@ async fn a_mission_that_is_called_off_costs_what_was_shown() {
     let mut money = Money::new().await;
     let (mission, payment) = money.paid().await;
     money.onboarded().await;
-    let start = time::macros::datetime!(2035-03-06 09:00 UTC);
+    let seen = money.client.get(&format!("/api/v1/matching/missions/{mission}")).await.expect(200);
+    let start = seen["startDate"].as_str().unwrap();
+    let start = time::OffsetDateTime::parse(start, &time::format_description::well_known::Rfc3339).unwrap();
     // Twelve hours before the start: half.
     money.advance(start - money.world.clock.now() - Duration::hours(12));
     money.return_all().await;

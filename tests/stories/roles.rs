@@ -54,6 +54,16 @@ async fn every_operation_has_its_answer_for_every_role() {
     let invitation = talent.get("/api/v1/me/invitations").await.expect(200)["items"][0]["id"].clone();
 
     let id = |value: &Value| value.as_str().unwrap().to_owned();
+    // One of the next week, which the same talent has: there is a contract, and a quote beside it.
+    let assigned = crate::contracts::assigned(&world, &owner, &talent, crate::contracts::weekday()).await;
+    let contract = crate::contracts::newest(&owner).await;
+    assert_eq!(owner.get(&contract).await.expect(200)["missionId"], assigned.as_str());
+    let quoted = |client: uuid::Uuid| json!({ "clientId": client, "title": "Atelier", "lines": [{ "description": "Séance", "quantityMilli": 1000, "unit": "h", "unitPriceCents": 4500, "vatBps": 0 }] });
+    let draft = talent.post("/api/v1/quotes", quoted(owner.id.parse().unwrap())).await.expect(201);
+    let draft = format!("/api/v1/quotes/{}", id(&draft["id"]));
+    let quote = talent.post("/api/v1/quotes", quoted(owner.id.parse().unwrap())).await.expect(201);
+    let quote = format!("/api/v1/quotes/{}", id(&quote["id"]));
+    talent.act(&format!("{quote}/send")).await.expect(200);
     let missions = "/api/v1/matching/missions";
     let mission_path = format!("{missions}/{}", id(&posted["id"]));
     let conversation = format!("/api/v1/conversations/{}/messages", id(&posted["conversationId"]));
@@ -68,6 +78,9 @@ async fn every_operation_has_its_answer_for_every_role() {
     let service = format!("{SERVICES}/{}", id(&service));
     let booking = id(&owner.post(BOOKINGS, request).await.expect(201)["id"]);
     let nobody = uuid::Uuid::now_v7();
+    let invoice = crate::invoices::issued(&world, &talent, &owner, "payment").await;
+    let invoice = format!("/api/v1/invoices/{}", invoice.id);
+    world.drain().await;
     // Bodies that the public routes refuse: this table is about doors, not about what is behind them.
     let none = || json!({});
 
@@ -123,6 +136,18 @@ async fn every_operation_has_its_answer_for_every_role() {
         ("countUnreadNotifications", (Method::GET, "/api/v1/notifications/unread-count".into(), None, [401, 200, 200, 200, 200, 200, 200, 200, 401, 200])),
         ("readNotification",      (Method::POST, format!("/api/v1/notifications/{nobody}/read"), None, [401, 404, 404, 404, 404, 404, 404, 404, 401, 404])),
         ("readAllNotifications",  (Method::POST, "/api/v1/notifications/mark-all-read".into(), None, [401, 200, 200, 200, 200, 200, 200, 200, 401, 200])),
+        ("createBookingIntent",   (Method::POST, format!("/api/v1/payments/bookings/{nobody}/intent"), None, [401, 503, 503, 503, 403, 403, 403, 403, 401, 403])),
+        ("createMissionIntent",   (Method::POST, format!("/api/v1/payments/missions/{nobody}/intent"), None, [401, 503, 503, 503, 403, 403, 403, 403, 401, 403])),
+        ("getPayment",            (Method::GET, format!("/api/v1/payments/{nobody}"), None,     [401, 404, 404, 404, 404, 404, 404, 404, 401, 404])),
+        ("refundPayment",         (Method::POST, format!("/api/v1/payments/{nobody}/refund"), Some(json!({ "reason": "x" })), [401, 403, 403, 403, 403, 403, 403, 403, 401, 503])),
+        ("startOnboarding",       (Method::POST, "/api/v1/payments/connect/onboarding".into(), None, [401, 403, 403, 403, 503, 503, 503, 403, 401, 403])),
+        ("getConnectStatus",      (Method::GET, "/api/v1/payments/connect/status".into(), None, [401, 403, 403, 403, 503, 503, 503, 403, 401, 403])),
+        ("getMyBalance",          (Method::GET, "/api/v1/me/balance".into(), None,              [401, 403, 403, 403, 200, 200, 200, 403, 401, 403])),
+        ("listMyTransactions",    (Method::GET, "/api/v1/me/transactions".into(), None,         [401, 200, 200, 200, 200, 200, 200, 200, 401, 200])),
+        ("deferMissionPayment",   (Method::POST, format!("/api/v1/payments/missions/{nobody}/chorus"), None, [401, 503, 503, 503, 403, 403, 403, 403, 401, 403])),
+        ("getChorusSubmission",   (Method::GET, format!("/api/v1/payments/{nobody}/chorus"), None, [401, 404, 404, 404, 404, 404, 404, 404, 401, 404])),
+        ("setCreditLimit",        (Method::PUT, format!("/api/v1/admin/establishments/{nobody}/credit-limit"), Some(json!({ "creditLimitCents": 1 })), [401, 403, 403, 403, 403, 403, 403, 403, 401, 404])),
+        ("receiveStripeEvent",    (Method::POST, "/api/v1/payments/webhooks".into(), Some(none()), [503, 503, 503, 503, 503, 503, 503, 503, 503, 503])),
         ("getJob",                (Method::GET, format!("/api/v1/admin/jobs/{nobody}"), None,   [401, 403, 403, 403, 403, 403, 403, 403, 401, 404])),
         ("cancelJob",             (Method::POST, format!("/api/v1/admin/jobs/{nobody}/cancel"), None, [401, 403, 403, 403, 403, 403, 403, 403, 401, 404])),
         ("discardJob",            (Method::POST, format!("/api/v1/admin/jobs/{nobody}/discard"), None, [401, 403, 403, 403, 403, 403, 403, 403, 401, 404])),
@@ -164,6 +189,32 @@ async fn every_operation_has_its_answer_for_every_role() {
         ("joinVideoSession",      (Method::GET, format!("{JOIN}/{booking}"), None,              [401, 403, 403, 503, 403, 503, 403, 403, 401, 403])),
         ("listUpcomingVideoSessions", (Method::GET, "/api/v1/video/upcoming".into(), None,      [401, 200, 200, 200, 200, 200, 200, 200, 401, 200])),
         ("receiveVideoEvent",     (Method::POST, "/api/v1/video/webhooks".into(), Some(none()), [503, 503, 503, 503, 503, 503, 503, 503, 503, 503])),
+        ("listQuotes",            (Method::GET, "/api/v1/quotes".into(), None,                  [401, 200, 200, 200, 200, 200, 200, 200, 401, 200])),
+        ("createQuote",           (Method::POST, "/api/v1/quotes".into(), Some(quoted(nobody)),  [401, 403, 403, 403, 403, 403, 403, 403, 401, 403])),
+        ("getQuote",              (Method::GET, quote.clone(), None,                            [401, 403, 403, 200, 403, 200, 403, 403, 401, 200])),
+        ("downloadQuote",         (Method::GET, format!("{quote}/pdf"), None,                   [401, 403, 403, 200, 403, 200, 403, 403, 401, 200])),
+        ("downloadContract",      (Method::GET, format!("{contract}/pdf"), None,                [401, 403, 403, 200, 403, 200, 403, 403, 401, 200])),
+        ("updateQuote",           (Method::PATCH, quote.clone(), Some(json!({ "title": "Autre" })), [401, 403, 403, 403, 403, 409, 403, 403, 401, 403])),
+        ("deleteQuote",           (Method::DELETE, draft.clone(), None,                         [401, 403, 403, 403, 403, 204, 404, 403, 401, 403])),
+        ("sendQuote",             (Method::POST, format!("{quote}/send"), None,                 [401, 403, 403, 403, 403, 409, 403, 403, 401, 403])),
+        ("acceptQuote",           (Method::POST, format!("{quote}/accept"), None,               [401, 403, 403, 200, 403, 403, 403, 403, 401, 403])),
+        ("rejectQuote",           (Method::POST, format!("{quote}/reject"), Some(json!({ "reason": "Non" })), [401, 403, 403, 409, 403, 403, 403, 403, 401, 403])),
+        ("reviseQuote",           (Method::POST, format!("{quote}/revise"), None,               [401, 403, 403, 403, 403, 409, 403, 403, 401, 403])),
+        ("listContracts",         (Method::GET, "/api/v1/contracts".into(), None,               [401, 200, 200, 200, 200, 200, 200, 200, 401, 200])),
+        ("getContract",           (Method::GET, contract.clone(), None,                         [401, 403, 403, 200, 403, 200, 403, 403, 401, 200])),
+        ("listContractEvents",    (Method::GET, format!("{contract}/events"), None,             [401, 403, 403, 200, 403, 200, 403, 403, 401, 200])),
+        ("cancelContract",        (Method::POST, format!("{contract}/cancel"), Some(json!({ "reason": "Non" })), [401, 403, 403, 200, 403, 409, 403, 403, 401, 403])),
+        ("disputeContract",       (Method::POST, format!("{contract}/dispute"), Some(json!({ "reason": "Non" })), [401, 403, 403, 409, 403, 409, 403, 403, 401, 403])),
+        ("requestSignatureCode",  (Method::POST, format!("{contract}/sign/request-code"), None, [401, 403, 403, 409, 403, 409, 403, 403, 401, 403])),
+        ("confirmSignature",      (Method::POST, format!("{contract}/sign/confirm"), Some(json!({ "code": "123456", "termsSha256": "0".repeat(64) })), [401, 403, 403, 409, 403, 409, 403, 403, 401, 403])),
+        ("listAllContracts",      (Method::GET, "/api/v1/admin/contracts".into(), None,         [401, 403, 403, 403, 403, 403, 403, 403, 401, 200])),
+        ("resolveContract",       (Method::POST, format!("/api/v1/admin/contracts/{nobody}/resolve"), Some(json!({ "resolution": "Payé" })), [401, 403, 403, 403, 403, 403, 403, 403, 401, 404])),
+        ("getMyBilling",          (Method::GET, "/api/v1/me/billing".into(), None,              [401, 200, 200, 200, 200, 200, 200, 200, 401, 200])),
+        ("updateMyBilling",       (Method::PATCH, "/api/v1/me/billing".into(), Some(none()),    [401, 200, 200, 200, 200, 200, 200, 403, 401, 200])),
+        ("listMyInvoices",        (Method::GET, "/api/v1/me/invoices".into(), None,             [401, 200, 200, 200, 200, 200, 200, 200, 401, 200])),
+        ("getInvoice",            (Method::GET, invoice.clone(), None,                          [401, 404, 404, 200, 404, 200, 404, 404, 401, 200])),
+        ("downloadInvoice",       (Method::GET, format!("{invoice}/pdf"), None,                 [401, 404, 404, 200, 404, 200, 404, 404, 401, 200])),
+        ("downloadInvoiceXml",    (Method::GET, format!("{invoice}/xml"), None,                 [401, 404, 404, 404, 404, 404, 404, 404, 401, 404])),
         // Last of each: they end the session, all of them after one.
         ("logout",                (Method::POST, "/api/v1/auth/logout".into(), None,            [401, 204, 204, 204, 204, 204, 204, 204, 401, 204])),
         ("logoutAll",             (Method::POST, "/api/v1/auth/logout-all".into(), None,        [401, 401, 401, 401, 401, 401, 401, 401, 401, 401])),

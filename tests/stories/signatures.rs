@@ -1,6 +1,7 @@
 //! Signing contracts: codes by mail, tries, and two who sign at once.
 
 use futures_util::future::{join, join_all};
+use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{Answer, Client};
 use time::Duration;
@@ -119,6 +120,22 @@ async fn three_wrong_codes_and_another_one_is_needed() {
 }
 
 #[tokio::test]
+async fn a_wrong_try_under_a_key_counts_once() {
+    let (world, client, _, contract) = cast().await;
+    let code = ask(&world, &client, &contract).await;
+    let hash = client.get(&contract).await.expect(200)["termsSha256"].clone();
+    let body = json!({ "code": wrong(&code), "termsSha256": hash });
+    for _ in 0..4 {
+        let request = client.request(Method::POST, &format!("{contract}/sign/confirm"));
+        let answer = client.send(request.header("idempotency-key", "k-1").json(&body)).await;
+        answer.expect_error(400, "SIGNATURE_CODE_WRONG");
+    }
+    assert_eq!(world.count("select tries::bigint from signature_codes").await, 1);
+    confirm(&client, &contract, &code).await.expect(200);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn fifty_guesses_at_once_are_three_tries() {
     let (world, client, _, contract) = cast().await;
     let code = ask(&world, &client, &contract).await;
@@ -224,6 +241,7 @@ async fn a_code_is_good_for_who_asked_for_it() {
     let signed =
         signed["items"].as_array().unwrap().iter().find(|event| event["kind"] == "SIGNED").cloned().unwrap();
     assert_eq!((&signed["side"], &signed["actorId"]), (&json!("CLIENT"), &json!(manager.id)));
+    world.drain().await;
     world.end().await;
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::ids::MissionId;
 use jobs::ledger::{DOORBELL, NewJob};
 use jobs::purge::{Purge, Stale};
-use jobs::{DigestUnread, effects};
+use jobs::{DigestUnread, DraftMissingContracts, effects};
 use serde_json::json;
 use time::Duration;
 use uuid::Uuid;
@@ -101,6 +101,7 @@ async fn every_kind_of_job_is_harmless_the_second_time() {
     for n in 0..5_u8 {
         nurses.push(world.nurse(&format!("nurse-{n}"), 2.0 + f64::from(n)).await);
     }
+    crate::invoices::issued(&world, &nurses[0], &client, "payment").await;
     register(&world, "lea@example.org", "TALENT").await;
     let forgotten = json!({ "email": "lea@example.org" });
     world.anonymous().post("/api/v1/auth/forgot-password", forgotten).await.expect(202);
@@ -120,6 +121,20 @@ async fn every_kind_of_job_is_harmless_the_second_time() {
     client.post(&called_off, json!({ "reason": "Erreur" })).await.expect(200);
     // Better than who was invited: the mission is matched again.
     world.nurse("nearest", 1.0).await;
+    twice.again(&world).await;
+    // One quote is accepted, whose contract nobody signs, and one is forgotten.
+    let offer = json!({ "clientId": client.id, "title": "Atelier", "lines": [{
+        "description": "Séance", "quantityMilli": 1_000, "unit": "h", "unitPriceCents": 4_500, "vatBps": 0,
+    }] });
+    let mut quotes = Vec::new();
+    for _ in 0..2 {
+        let draft = nurses[0].post("/api/v1/quotes", offer.clone()).await.expect(201);
+        quotes.push(format!("/api/v1/quotes/{}", draft["id"].as_str().unwrap()));
+        nurses[0].act(&format!("{}/send", quotes.last().unwrap())).await.expect(200);
+    }
+    let accepted = client.act(&format!("{}/accept", quotes[0])).await.expect(200);
+    let contract = format!("/api/v1/contracts/{}", accepted["contractId"].as_str().unwrap());
+    client.act(&format!("{contract}/sign/request-code")).await.expect(202);
     twice.again(&world).await;
     world.clock.advance(Duration::seconds(61));
     twice.again(&world).await;
@@ -153,6 +168,7 @@ async fn every_kind_of_job_is_harmless_the_second_time() {
     assert_eq!(client.get(&urgent).await.expect(200)["status"], "OPEN", "looked for again");
 
     world.clock.advance(Duration::minutes(16));
+    world.enqueue(NewJob::of(&DraftMissingContracts {})).await;
     world.enqueue(NewJob::of(&DigestUnread {})).await;
     twice.again(&world).await;
     world.clock.advance(Duration::hours(13));
@@ -167,6 +183,11 @@ async fn every_kind_of_job_is_harmless_the_second_time() {
     twice.again(&world).await;
     let expired = "select count(*) from establishment_invitations where status = 'EXPIRED'";
     assert_eq!(world.count(expired).await, 1);
+    let over = "select count(*) from contracts where cancel_cause = 'TIME_OUT'";
+    assert_eq!(world.count(over).await, 1);
+    world.clock.advance(Duration::days(17));
+    twice.again(&world).await;
+    assert_eq!(world.count("select count(*) from quotes where status = 'EXPIRED'").await, 1);
 
     bookings::play(&mut twice).await;
 

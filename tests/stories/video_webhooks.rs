@@ -101,6 +101,29 @@ async fn who_does_not_come_is_known_half_an_hour_after_the_end() {
 }
 
 #[tokio::test]
+async fn who_leaves_before_the_start_has_not_come() {
+    for back in [false, true] {
+        let (mut market, booking, _rooms) = about_to_begin().await;
+        market.joins(1, &booking, &market.talent).await;
+        market.wait(Duration::minutes(1)).await;
+        market.tells(&market.event("EV_2", "participant_left", &booking, Some(&market.talent))).await;
+        market.wait(Duration::minutes(1)).await;
+        if back {
+            market.joins(3, &booking, &market.talent).await;
+        }
+        market.joins(4, &booking, &market.client).await;
+        assert_eq!(market.status(&booking).await, if back { "IN_PROGRESS" } else { "PAID" });
+        market.wait(Duration::hours(2)).await;
+        let seen = market.see(&booking).await;
+        match back {
+            true => assert_eq!(seen["status"], "COMPLETED"),
+            false => assert_eq!(seen["endCause"], "TALENT_ABSENT"),
+        }
+        market.world.end().await;
+    }
+}
+
+#[tokio::test]
 async fn events_in_any_order_and_doubled_end_in_the_same_state() {
     let orders = [[0, 1, 2, 3], [3, 2, 1, 0], [2, 3, 0, 1], [1, 3, 0, 2], [3, 0, 2, 1]];
     for order in orders {

@@ -107,6 +107,7 @@ impl World {
 
     /// Starts a replica that signs with another key.
     pub async fn start_api_with_secret(&mut self, secret: &str, settings: &[&str]) -> String {
+        let files = self.files();
         let mut args = vec![
             "api",
             "--database-url",
@@ -117,6 +118,8 @@ impl World {
             &self.prefix,
             "--jwt-secret",
             secret,
+            "--storage-url",
+            files.to_str().unwrap(),
         ];
         if !settings.contains(&"--rate-limit") {
             args.extend(["--rate-limit", "off"]);

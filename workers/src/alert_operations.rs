@@ -26,6 +26,7 @@ pub async fn tell_operations(
 ) -> JobResult {
     let Some(address) = run.app.alert_email.clone() else { return run.done_without_effects() };
     let letter = Letter {
+        calendar: None,
         id: run.id().to_string(),
         to: address,
         template,

@@ -12,6 +12,7 @@ mod alert_money;
 mod alert_operations;
 mod alert_report;
 mod alert_unfilled;
+mod calendar;
 mod cancel_cascade;
 mod cancel_payment;
 mod close_room;
@@ -19,6 +20,7 @@ mod conclude_booking;
 mod digest_unread;
 mod dispatch_wave;
 mod draft_contract;
+mod draft_missing_contracts;
 mod dun_invoice;
 mod enforce_account;
 mod expire_booking;
@@ -30,6 +32,7 @@ mod geocode_address;
 mod geocode_mission;
 mod lock_chat;
 mod match_mission;
+mod notices;
 mod notify;
 mod pay_out;
 mod poll_chorus;
@@ -102,6 +105,7 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(digest_unread::run)
         .on(dispatch_wave::run)
         .on(draft_contract::run)
+        .on(draft_missing_contracts::run)
         .on(dun_invoice::run)
         .on(enforce_account::run)
         .on(expire_booking::run)

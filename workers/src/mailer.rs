@@ -2,7 +2,7 @@
 
 use std::io;
 
-use lettre::message::{Mailbox, MultiPart};
+use lettre::message::{Attachment, Mailbox, MultiPart};
 use lettre::transport::smtp;
 use lettre::{AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use minijinja::{Environment, Value};
@@ -21,6 +21,8 @@ pub struct Letter {
     pub facts: Value,
     /// The one line of the text that becomes a link: what people write never does.
     pub link: String,
+    /// An entry of a calendar that goes with it.
+    pub calendar: Option<String>,
 }
 
 #[derive(Debug)]
@@ -97,7 +99,15 @@ impl Mailer {
             .to(letter.to.parse().map_err(|error| format!("recipient: {error}"))?)
             .subject(subject.trim())
             .message_id(Some(format!("<{}@{host}>", letter.id)))
-            .multipart(MultiPart::alternative_plain_html(text.to_owned(), html))
+            .multipart(match &letter.calendar {
+                None => MultiPart::alternative_plain_html(text.to_owned(), html),
+                Some(entry) => MultiPart::mixed()
+                    .multipart(MultiPart::alternative_plain_html(text.to_owned(), html))
+                    .singlepart(
+                        Attachment::new("sociopulse.ics".into())
+                            .body(entry.clone(), CALENDAR.parse().map_err(|error| format!("{error}"))?),
+                    ),
+            })
             .map_err(|error| error.to_string())
     }
 }
@@ -119,6 +129,8 @@ fn paragraphs(text: &str) -> Vec<Vec<&str>> {
         .map(|block| block.lines().map(str::trim).filter(|line| !line.is_empty()).collect())
         .collect()
 }
+
+const CALENDAR: &str = "text/calendar; charset=utf-8";
 
 /// Escapes everything: names and titles come from people.
 const LAYOUT: &str = r#"<!doctype html>
@@ -192,6 +204,7 @@ mod tests {
             device => "<b>nuit</b>", address => "203.0.113.9", at => "lundi 2 mars 2026 à 20 h 00", reason => "<b>nuit</b>", report => "0199f2d4", code => "012345", reference => "CTR-2026-0001", count => 3, link => "https://sociopulse.test/x?a=1&b=2",
         };
         Letter {
+            calendar: None,
             link: "https://sociopulse.test/x?a=1&b=2".into(),
             id: "job-1".into(),
             to: "zoe@example.org".into(),

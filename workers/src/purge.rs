@@ -1,4 +1,4 @@
-use domain::{auth_tokens, idempotency, live, notifications, places, sessions, video_events};
+use domain::{auth_tokens, idempotency, live, notifications, places, sessions, signatures, video_events};
 use jobs::ledger;
 use jobs::purge::{Purge, Stale};
 use time::Duration;
@@ -29,6 +29,7 @@ pub async fn run(job: Purge, run: Run<App>) -> JobResult {
             Stale::Places => places::purge(&mut tx, now, BATCH).await?,
             Stale::Answers => idempotency::purge(&mut tx, now, BATCH).await?,
             Stale::Links => auth_tokens::purge(&mut tx, now, BATCH).await?,
+            Stale::Codes => signatures::purge(&mut tx, now, BATCH).await?,
             Stale::Sessions => sessions::purge(&mut tx, now, BATCH).await?,
             Stale::VideoEvents => video_events::purge(&mut tx, now - TOLD, BATCH).await?,
             Stale::Networks => sessions::purge_networks(&mut tx, now, BATCH).await?,

@@ -1,7 +1,8 @@
 use domain::ids::{ConversationId, UserId};
 use domain::invitations::InvitationStatus;
 use domain::missions::{Mission, MissionStatus};
-use domain::{conversations, invitations, missions, money, paris, profiles, unread_digests, users};
+use domain::notifications::{About, NotificationType};
+use domain::{bookings, conversations, invitations, missions, money, paris, profiles, unread_digests, users};
 use jobs::{Mail, SendMail};
 use minijinja::{Value, context};
 use sqlx::PgConnection;
@@ -9,8 +10,10 @@ use time::OffsetDateTime;
 
 use crate::App;
 use crate::account_mail::{self, Content};
+use crate::calendar;
 use crate::engine::{JobError, JobResult, Run};
 use crate::mailer::{Letter, MailError};
+use crate::notices;
 
 /// Renders the mail from what is true now, and hands it to the mail server. What has become pointless is not sent late.
 ///
@@ -29,6 +32,13 @@ pub async fn run(job: SendMail, run: Run<App>) -> JobResult {
     let Some(Content { to, template, link, facts }) = content else {
         return run.done_without_effects();
     };
+    let calendar = match job.mail {
+        Mail::Notice { notice: NotificationType::BookingPaid, about: About::Booking(id) } => {
+            let booking = bookings::get(&mut tx, id).await?;
+            Some(calendar::entry(&booking, &link, run.app.clock.now()))
+        }
+        _ => None,
+    };
     // No transaction is open during a call to the outside. What this one keeps is the hash of a token that nobody has yet.
     tx.commit().await?;
 
@@ -39,6 +49,7 @@ pub async fn run(job: SendMail, run: Run<App>) -> JobResult {
         locale: user.locale,
         facts: context! { first_name => profile.first_name, link => link.clone(), ..facts },
         link,
+        calendar,
     };
     match run.app.mailer.send(letter).await {
         Ok(()) if matches!(job.mail, Mail::SiteInvitation { .. }) => {
@@ -86,6 +97,9 @@ async fn facts(
             return unread(conn, conversation_id, job.to, frontend).await;
         }
         Mail::Notice { notice, about } => {
+            if !notices::is_news(conn, notice, about, job.to, app.clock.now()).await? {
+                return Ok(None);
+            }
             let words = notice.words(locale);
             let link = format!("{frontend}{}", about.path());
             return Ok(Some(("notice", link, context! { title => words.title, body => words.body })));

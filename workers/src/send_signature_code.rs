@@ -32,6 +32,7 @@ pub async fn run(job: SendSignatureCode, run: Run<App>) -> JobResult {
         },
         locale: user.locale,
         link,
+        calendar: None,
     };
     match run.app.mailer.send(letter).await {
         Ok(()) => {

@@ -4,6 +4,7 @@ pub mod admin;
 mod views;
 
 use domain::contracts::{self, Origin};
+use domain::documents::{self, DocumentKind};
 use domain::ids::ContractId;
 use jobs::effects;
 use poem::Request;
@@ -15,6 +16,7 @@ use uuid::Uuid;
 
 use crate::App;
 use crate::auth::{address, user_agent};
+use crate::downloads::{self, PdfFile};
 use crate::error::ApiResult;
 use crate::guard::{Active, Anyone, Auth};
 use crate::wire::{self, Text};
@@ -101,6 +103,27 @@ impl ContractsApi {
         let events = contracts::list_events(&mut conn, contract.id).await?;
         let items = events.into_iter().map(Into::into).collect();
         Ok(Json(ContractEventList { items, next_cursor: None }))
+    }
+
+    /// Download a contract
+    ///
+    /// PDF/A: as issued and, once both have signed, with the evidence of the signatures. 409 `DOCUMENT_NOT_READY` in the moment after.
+    #[oai(path = "/contracts/:id/pdf", method = "get", operation_id = "downloadContract")]
+    async fn download_contract(
+        &self,
+        app: Data<&App>,
+        caller: Auth<Anyone>,
+        id: Path<Uuid>,
+    ) -> ApiResult<PdfFile> {
+        let mut conn = app.db.conn().await?;
+        let contract = contracts::get_for(&mut conn, ContractId(id.0), caller.0).await?;
+        let document = documents::newest(&mut conn, DocumentKind::Contract, contract.id.0).await?;
+        drop(conn);
+        // Nobody takes the unsigned one for the signed one.
+        if contract.signed_at.is_some() && document.version < 2 {
+            return Err(documents::NOT_READY.into());
+        }
+        downloads::pdf(&app, &document.pdf, &contract.reference).await
     }
 
     /// Cancel a contract

@@ -15,21 +15,25 @@ available true
 avatarUrl "https://cdn.example/nadia.webp"
 averageRating 4.8
 baseCents 9000
+baseQuantity 60
 before 42
 billingAddress "12 rue Saint-Ambroise, 75011 Paris"
 billingEmail "compta@les-tilleuls.example"
 billingName "EHPAD Les Tilleuls"
 bio "Infirmière depuis douze ans, en gériatrie surtout."
-canDoNightShift true
-cancelReason "La titulaire est de retour."
+JobView.body "{\"mission\":\"0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7\"}"
+NotificationView.body "EHPAD Les Tilleuls vous propose une mission."
 cancellationCents 10000
+cancelReason "La titulaire est de retour."
+canDoNightShift true
+chorusServiceCode "ACHATS"
 chorusReason "Le code service est absent."
 city "Paris"
 clientMessageId "web-1"
 closeness 92.5
-code "NOT_FOUND"
 SignatureConfirmation.code "402913"
 commissionBps 1500
+code "NOT_FOUND"
 compliant true
 contactName "Claire Fontaine"
 contactPhone "+33639980001"
@@ -42,7 +46,10 @@ creditUsedCents 120000
 currentPassword "correct horse battery"
 cursor "AAAAAAAA"
 dead 0
+deliveredFrom "2030-03-04"
+deliveredTo "2030-03-05"
 depth 12
+InvoiceLine.description "Heures de mission"
 description "Tour du matin, dix-huit résidents."
 detail "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 ServiceToOffer.description "Une heure à deux pour revenir sur une situation difficile."
@@ -54,6 +61,7 @@ disputeReason "La prestation n’a pas eu lieu."
 distanceKm 2.4
 dueCents 4500
 durationMinutes 60
+dueOn "2030-04-04"
 email "nadia.benali@example.org"
 endDate "2030-03-04T16:00:00Z"
 endReason "Un empêchement de dernière minute."
@@ -93,15 +101,15 @@ isMarketplaceVisible true
 isNightShift false
 isVideoEnabled false
 jobId "ide"
-JobView.body "{\"mission\":\"0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7\"}"
-NotificationView.body "EHPAD Les Tilleuls vous propose une mission."
 JobView.kind "match-mission"
 kind "match-mission"
 label "Infirmier diplômé d'État"
 lastInitial "B"
 lastName "Benali"
 latitude 48.8589
+legalName "Nadia Benali EI"
 limit 20
+linesContainVat true
 Me.locale "fr"
 longitude 2.379
 matched true
@@ -110,12 +118,17 @@ message "mission not found"
 DiplomaView.name "Diplôme d'État d'infirmier"
 EstablishmentChange.name "EHPAD Les Tilleuls"
 EstablishmentView.name "EHPAD Les Tilleuls"
+InvoiceParty.name "Nadia Benali"
+PartyView.name "EHPAD Les Tilleuls"
 name "matching"
+netCents 20000
 newPassword "a longer horse battery"
 nextCursor "AAAAAAAA"
 option "Une heure"
 options [{"name": "Une heure", "priceCents": 9000, "durationMinutes": 60}]
 participants 1
+notes "Matériel compris."
+notice "Aucun nom de patient ou de résident dans cette conversation."
 password "correct horse battery"
 path "/api/v1/matching/missions/0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7"
 paused false
@@ -137,7 +150,10 @@ rating 96
 MessageReportView.reason "Le message nomme une résidente."
 MessageToReport.reason "Le message nomme une résidente."
 reason "Une absence de dernière minute."
-reference "CTR-2026-0042"
+ContractSummary.reference "CTR-2026-0042"
+ContractView.reference "CTR-2026-0042"
+QuoteView.reference "DEVIS-2026-0007"
+reference "FAC-2030-00001"
 referralCode "K7M2P9QX"
 referrerCode "K7M2P9QX"
 refreshToken "0199f2d45d4e7c3b8a216f0d9be1c2a7.1.c2lnbmF0dXJl"
@@ -158,20 +174,21 @@ siret "73282932000074"
 slots 1
 slug "analyse-de-pratiques"
 ScoreParts.specialties 100
-specialties ["geriatrie"]
 listCandidates.specialties "geriatrie,alzheimer"
+specialties ["geriatrie"]
 startDate "2030-03-04T08:00:00Z"
 statusCode 404
+subject "Mission du 4 mars 2030, contrat CTR-2030-0001"
 subtotalCents 9000
 tags ["fiable"]
 terms "CONTRAT DE PRESTATION DE SERVICES N° CTR-2026-0042"
 termsSha256 "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 BookingView.title "Analyse de pratiques"
 VideoSession.title "Analyse de pratiques"
+NotificationView.title "Une mission pour vous"
+title "Renfort – Infirmier diplômé d'État"
 ExceptionView.to "2030-03-04T18:00:00Z"
 WeeklySlotView.to "18:00"
-title "Renfort – Infirmier diplômé d'État"
-NotificationView.title "Une mission pour vous"
 token "c2luZ2xlLXVzZSB0b2tlbiBvZiBhIG1haWw"
 totalCents 10800
 VideoAccess.token "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIwMTk5In0.c2lnbmF0dXJl"
@@ -180,6 +197,7 @@ totalReviews 27
 NotificationView.type "NEW_MATCH"
 unit "h"
 unitPriceCents 4500
+unitPriceMicros 25000000
 unread 3
 unreadOnly true
 userAgent "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0"
@@ -251,7 +269,8 @@ pub fn illustrate(document: &mut Value) {
             }
         }
         for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
-            if let Some(media) = response.get_mut("content").map(|content| &mut content["application/json"]) {
+            let content = response.get_mut("content");
+            if let Some(media) = content.and_then(|content| content.get_mut("application/json")) {
                 match status.as_str() {
                     refused if refused >= "400" => {
                         let reference = json!({ "$ref": format!("#/components/examples/Refused{refused}") });
@@ -359,7 +378,8 @@ mod tests {
                 }
             }
             for (status, response) in operation["responses"].as_object().unwrap() {
-                if let Some(media) = response.get("content").map(|content| &content["application/json"]) {
+                let content = response.get("content");
+                if let Some(media) = content.and_then(|content| content.get("application/json")) {
                     let example = media.get("examples").unwrap_or(&media["example"]);
                     nulls(example, &format!("{id} answers {status}"), &mut found);
                 }

@@ -62,6 +62,8 @@ apis! {
         crate::chorus::ChorusApi,
         crate::connect::ConnectApi,
         crate::stripe_webhooks::StripeWebhooksApi,
+        crate::billing::BillingApi,
+        crate::invoices::InvoicesApi,
     ]
     [
         crate::admin::AdminApi,

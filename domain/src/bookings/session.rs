@@ -41,9 +41,10 @@ pub async fn note_arrival(
     at: OffsetDateTime,
 ) -> Result<()> {
     sqlx::query!(
-        "insert into attendances as a (booking_id, user_id, joined_at)
-         select id, $2, $3 from bookings where id = $1 and $2 in (client_id, talent_id)
-         on conflict (booking_id, user_id) do update set joined_at = excluded.joined_at where a.joined_at > excluded.joined_at",
+        "insert into attendances as a (booking_id, user_id, joined_at, last_joined_at)
+         select id, $2, $3, $3 from bookings where id = $1 and $2 in (client_id, talent_id)
+         on conflict (booking_id, user_id)
+         do update set joined_at = least(a.joined_at, $3), last_joined_at = greatest(a.last_joined_at, $3)",
         id.0,
         user.0,
         at,
@@ -61,10 +62,10 @@ pub async fn note_leaving(
     at: OffsetDateTime,
 ) -> Result<()> {
     sqlx::query!(
-        "insert into attendances as a (booking_id, user_id, joined_at, left_at)
-         select id, $2, $3, $3 from bookings where id = $1 and $2 in (client_id, talent_id)
+        "insert into attendances as a (booking_id, user_id, joined_at, last_joined_at, left_at)
+         select id, $2, $3, $3, $3 from bookings where id = $1 and $2 in (client_id, talent_id)
          on conflict (booking_id, user_id)
-         do update set joined_at = least(a.joined_at, excluded.joined_at), left_at = greatest(a.left_at, excluded.left_at)",
+         do update set joined_at = least(a.joined_at, $3), left_at = greatest(a.left_at, $3)",
         id.0,
         user.0,
         at,
@@ -179,13 +180,13 @@ fn is_under_way(booking: &Booking) -> bool {
 }
 
 async fn attendance(conn: &mut PgConnection, booking: &Booking) -> Result<Attendance> {
-    // Who came before the room opened or after it closed came to nothing.
+    // Who left before the start, or came when all was over, was not there.
     let there = sqlx::query_scalar!(
         r#"select user_id as "user: UserId" from attendances
-            where booking_id = $1 and joined_at <= $3 and coalesce(left_at, $3) >= $2"#,
+            where booking_id = $1 and joined_at <= $3 and (left_at is null or left_at >= $2 or last_joined_at > left_at)"#,
         booking.id.0,
-        booking.opens_at(),
-        booking.ends_at + CLOSES,
+        booking.starts_at,
+        booking.closes_at(),
     );
     let there = there.fetch_all(conn).await?;
     Ok(Attendance { client: there.contains(&booking.client_id), talent: there.contains(&booking.talent_id) })

@@ -154,6 +154,23 @@ pub async fn draft_for_assignment(
     Ok(Some(issue(conn, draft, now).await?))
 }
 
+/// Places in missions still to come that have no contract, at most `limit`.
+pub async fn list_undrafted(
+    conn: &mut PgConnection,
+    now: OffsetDateTime,
+    limit: i64,
+) -> Result<Vec<AssignmentId>> {
+    let undrafted = sqlx::query_scalar!(
+        r#"select a.id as "id: AssignmentId" from assignments a
+            where a.status in ('ASSIGNED', 'IN_PROGRESS') and upper(a.period) > $1
+              and not exists (select from contracts c where c.assignment_id = a.id)
+            order by lower(a.period) limit $2"#,
+        now,
+        limit,
+    );
+    Ok(undrafted.fetch_all(conn).await?)
+}
+
 async fn of_mission(
     conn: &mut PgConnection,
     mission: Mission,

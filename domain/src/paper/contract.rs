@@ -80,8 +80,8 @@ fn signatures(contract: &Contract, signed: bool) -> Vec<Side> {
         let mut lines = vec![party.name.clone()];
         match at.filter(|_| signed) {
             Some(at) => {
-                lines.push(format!("Signé le {} (heure de Paris)", paris::date_and_time(at, "fr")));
-                lines.push("par code à usage unique envoyé par courriel".to_owned());
+                lines.push(format!("Signé le {}", paris::date_and_time(at, "fr")));
+                lines.push("(heure de Paris), par code à usage unique envoyé par courriel".to_owned());
             }
             None => lines.push("En attente de signature électronique".to_owned()),
         }
@@ -121,10 +121,10 @@ fn appendix(contract: &Contract, events: &[ContractEvent]) -> Vec<Block> {
         )),
         Block::Table(Table {
             columns: vec![
-                Column::left("Date et heure", 20),
-                Column::left("Événement", 22),
-                Column::left("Partie", 13),
-                Column::left("Adresse IP, navigateur, empreinte", 45),
+                Column::left("Date et heure", 16),
+                Column::left("Événement", 17),
+                Column::left("Partie", 10),
+                Column::left("Adresse IP, navigateur, empreinte", 57),
             ],
             rows: rows.collect(),
             dense: true,

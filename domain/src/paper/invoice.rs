@@ -5,7 +5,7 @@ use sqlx::types::Json;
 use time::Date;
 
 use super::{Block, Column, Sheet, Side, Table, Total, day, percent, price, quantity};
-use crate::invoices::{Content, Invoice, InvoiceKind};
+use crate::invoices::{Content, Invoice, InvoiceKind, Unit};
 use crate::money;
 use crate::paris;
 use crate::parties::Party;
@@ -92,7 +92,15 @@ fn blocks(invoice: &Invoice) -> Vec<Block> {
     let mut mentions: Vec<String> = mandate(invoice).into_iter().collect();
     mentions.extend(content.exemption.and_then(|vat| vat.mention()).map(|mention| format!("{mention}.")));
     match invoice.paid_at.filter(|_| content.prepaid) {
-        Some(at) => mentions.push(format!("Payée le {} par carte bancaire.", day(paris::day(at)))),
+        Some(at) => {
+            // The platform keeps its commission of what was paid.
+            let way = if invoice.issuer_id.is_some() {
+                "par carte bancaire"
+            } else {
+                "par compensation sur les sommes encaissées"
+            };
+            mentions.push(format!("Payée le {} {way}.", day(paris::day(at))));
+        }
         None if invoice.kind == InvoiceKind::Invoice => {
             mentions.push(format!("À payer au plus tard le {}.", day(invoice.due_on)));
         }
@@ -109,11 +117,13 @@ fn blocks(invoice: &Invoice) -> Vec<Block> {
 
 fn lines(content: &Content) -> Table {
     let rows = content.lines.iter().map(|line| {
+        // What is taken off is so at its price.
+        let sign = if line.unit == Unit::LumpSum { line.quantity_milli.signum() } else { 1 };
         let per = if line.base_quantity == 60 { "\u{a0}/\u{a0}h" } else { "" };
         vec![
             line.description.clone(),
             quantity(line.quantity_milli, line.unit),
-            format!("{}{per}", price(line.unit_price_micros)),
+            format!("{}{per}", price(line.unit_price_micros * sign)),
             percent(line.vat_bps),
             money::in_words(line.net_cents, "fr"),
         ]
@@ -140,6 +150,9 @@ fn totals(invoice: &Invoice) -> Vec<Total> {
             _ => format!("TVA {} sur {}", percent(vat.bps), money::in_words(vat.base_cents, "fr")),
         };
         totals.push(Total::of(label, vat.vat_cents));
+    }
+    if content.vat.len() > 1 {
+        totals.push(Total::of("Total TVA", invoice.vat_cents));
     }
     let whole = if invoice.kind == InvoiceKind::Invoice { "Total TTC" } else { "Total remboursé TTC" };
     totals.push(Total::of(whole, invoice.total_cents).grand());

@@ -37,8 +37,7 @@ pub fn quantity(milli: i64, unit: Unit) -> String {
         Unit::Minute => format!("{number}\u{a0}min"),
         Unit::Hour => format!("{number}\u{a0}h"),
         Unit::Day => format!("{number}\u{a0}j"),
-        Unit::LumpSum if milli == 1_000 => "Forfait".to_owned(),
-        Unit::LumpSum if milli == -1_000 => "Remise".to_owned(),
+        Unit::LumpSum if milli.abs() == 1_000 => "Forfait".to_owned(),
         Unit::LumpSum | Unit::Piece => number,
     }
 }

@@ -97,6 +97,7 @@ pub struct Moved {
 
 const NOT_A_DRAFT: Error =
     Error::Conflict { code: "QUOTE_NOT_DRAFT", message: "Only a draft can be changed; revise the quote" };
+const NOT_SENT: Error = Error::Conflict { code: "QUOTE_NOT_SENT", message: "This quote is a draft" };
 const NOT_OPEN: Error =
     Error::Conflict { code: "QUOTE_NOT_OPEN", message: "This quote cannot be answered any more" };
 const EXPIRED: Error =
@@ -150,6 +151,23 @@ async fn side(conn: &mut PgConnection, quote: &Quote, viewer: Viewer) -> Result<
     }
 }
 
+/// The quote as far as the viewer may see it, and where the viewer stands: a draft is its talent's, and admins'.
+async fn see(conn: &mut PgConnection, id: QuoteId, viewer: Viewer) -> Result<(Quote, Standing)> {
+    let quote = get(&mut *conn, id).await?;
+    let standing = quote.between().standing(conn, viewer).await?;
+    let is_talents = standing == Standing::Party(Side::Talent) || viewer.is_admin();
+    match quote.status == QuoteStatus::Draft && !is_talents {
+        true => Err(Error::NotFound("quote")),
+        false => Ok((quote, standing)),
+    }
+}
+
+/// A quote that was sent, for whoever may see it: there is paper of it.
+pub async fn get_sent(conn: &mut PgConnection, id: QuoteId, viewer: Viewer) -> Result<Quote> {
+    let (quote, _) = see(conn, id, viewer).await?;
+    if quote.status == QuoteStatus::Draft { Err(NOT_SENT) } else { Ok(quote) }
+}
+
 /// The quote, for its parties and admins. The client's first look at it counts as such.
 pub async fn read(
     conn: &mut PgConnection,
@@ -157,12 +175,7 @@ pub async fn read(
     viewer: Viewer,
     now: OffsetDateTime,
 ) -> Result<(Quote, Option<Moved>)> {
-    let quote = get(&mut *conn, id).await?;
-    let standing = quote.between().standing(&mut *conn, viewer).await?;
-    let is_talents = standing == Standing::Party(Side::Talent) || viewer.is_admin();
-    if quote.status == QuoteStatus::Draft && !is_talents {
-        return Err(Error::NotFound("quote"));
-    }
+    let (quote, standing) = see(&mut *conn, id, viewer).await?;
     if standing != Standing::Party(Side::Client) || quote.status != QuoteStatus::Sent {
         return Ok((quote, None));
     }

@@ -4,7 +4,9 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use time::OffsetDateTime;
 
-use super::{Moved, NOT_A_DRAFT, NOT_OPEN, Parties, Quote, QuoteStatus, VALID_FOR, get, lock, side};
+use super::{
+    Moved, NOT_A_DRAFT, NOT_OPEN, NOT_SENT, Parties, Quote, QuoteStatus, VALID_FOR, get, lock, side,
+};
 use crate::error::{Error, OnConstraint, Result};
 use crate::establishments;
 use crate::ids::{EstablishmentId, QuoteId, ServiceId, UserId};
@@ -215,10 +217,7 @@ pub async fn revise(
     let before = lock(&mut *conn, id).await?;
     match (side(&mut *conn, &before, viewer).await?, before.status) {
         (Side::Client, _) => return Err(NOT_A_PARTY),
-        (_, QuoteStatus::Draft) => {
-            let message = "A draft can be changed as it is";
-            return Err(Error::Conflict { code: "QUOTE_NOT_SENT", message });
-        }
+        (_, QuoteStatus::Draft) => return Err(NOT_SENT),
         (_, QuoteStatus::Accepted) => return Err(NOT_OPEN),
         _ => {}
     }

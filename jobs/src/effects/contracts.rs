@@ -2,14 +2,15 @@
 
 use domain::contracts::{Cancelled, Contract, Disputed, Issued, Resolved};
 use domain::error::Result;
-use domain::ids::{JobId, UserId};
+use domain::ids::{AssignmentId, JobId, UserId};
 use domain::notifications::{self, About, NewNotification, NotificationType};
 use domain::signatures::{CodeRequested, Signed};
 use domain::{Tx, live, messages, users};
 use time::{Duration, OffsetDateTime};
 
+use super::papers;
 use crate::ledger::{self, NewJob};
-use crate::{ExpireContract, Notify, RemindSignature, SendSignatureCode};
+use crate::{ContractOf, DraftContract, ExpireContract, Notify, RemindSignature, SendSignatureCode};
 
 /// Hours after which those who have not signed are reminded †.
 const REMINDERS: [u16; 2] = [24, 48];
@@ -22,7 +23,7 @@ fn both(contract: &Contract, kind: NotificationType) -> impl Iterator<Item = New
     contract.people().into_iter().map(move |(_, user)| notice(contract, user, kind))
 }
 
-/// A contract waits for both signatures: both are told, reminded, and at last told that it is too late.
+/// A contract waits for both signatures: its file is made, both are told, reminded, and at last told that it is too late.
 pub async fn issued(tx: &mut Tx, issued: &Issued) -> Result<()> {
     let contract = &issued.contract;
     let contract_id = contract.id;
@@ -31,8 +32,16 @@ pub async fn issued(tx: &mut Tx, issued: &Issued) -> Result<()> {
         (at < contract.sign_by).then(|| NewJob::of(&RemindSignature { contract_id, hours }).at(at))
     });
     let end = NewJob::of(&ExpireContract { contract_id }).at(contract.sign_by);
-    let jobs = both(contract, NotificationType::ContractToSign).chain(reminders).chain([end]);
+    let jobs = both(contract, NotificationType::ContractToSign)
+        .chain(reminders)
+        .chain([end, papers::contract(contract)]);
     ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await
+}
+
+/// Assignments have no contract yet: each is drafted, unless that is under way.
+pub async fn missing(tx: &mut Tx, assignments: &[AssignmentId]) -> Result<()> {
+    let jobs = assignments.iter().map(|id| NewJob::of(&DraftContract { of: ContractOf::Assignment(*id) }));
+    ledger::enqueue(tx, jobs).await
 }
 
 /// Whoever has not signed learns of it again, once for each reminder.
@@ -49,7 +58,8 @@ pub async fn code_requested(tx: &mut Tx, requested: &CodeRequested) -> Result<()
     ledger::enqueue(tx, [NewJob::of(&SendSignatureCode { code_id: requested.code })]).await
 }
 
-/// A side has signed: the other one learns of it or, when that was the second signature, both and the mission's room.
+/// A side has signed: the other one learns of it or, when that was the second signature, both and the mission's room; then the file
+/// is made again, with the evidence.
 pub async fn signed(tx: &mut Tx, signed: &Signed, now: OffsetDateTime) -> Result<()> {
     let contract = &signed.contract;
     if !signed.by_both() {
@@ -57,8 +67,8 @@ pub async fn signed(tx: &mut Tx, signed: &Signed, now: OffsetDateTime) -> Result
         let others = others.map(|(_, user)| user).collect();
         return in_app(tx, contract, others, NotificationType::ContractHalfSigned, now).await;
     }
-    let jobs: Vec<_> = both(contract, NotificationType::ContractSigned).collect();
-    ledger::enqueue(tx, jobs).await?;
+    let jobs = both(contract, NotificationType::ContractSigned).chain([papers::contract(contract)]);
+    ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
     if let Some(mission) = contract.mission_id {
         let due = notice(contract, contract.client_id, NotificationType::PaymentDue);
         ledger::enqueue(tx, (contract.amount_cents > 0).then_some(due)).await?;

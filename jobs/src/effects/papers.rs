@@ -17,14 +17,7 @@ fn render(of: DocumentOf) -> NewJob {
 
 /// An invoice or credit note was issued: its file is made. Who it is for learns of it when it can be read.
 pub async fn issued(tx: &mut Tx, invoice: &Invoice) -> Result<()> {
-    ledger::enqueue(tx, [render(DocumentOf::first(kind_of(invoice), invoice.id.0))]).await
-}
-
-fn kind_of(invoice: &Invoice) -> DocumentKind {
-    match invoice.kind {
-        InvoiceKind::Invoice => DocumentKind::Invoice,
-        InvoiceKind::CreditNote => DocumentKind::CreditNote,
-    }
+    ledger::enqueue(tx, [render(DocumentOf::invoice(invoice))]).await
 }
 
 /// The file of a quote that was sent.
@@ -34,8 +27,7 @@ pub fn quote(quote: &Quote) -> NewJob {
 
 /// The file of a contract: as issued and, once both have signed, with the evidence.
 pub fn contract(contract: &Contract) -> NewJob {
-    let version = if contract.signed_at.is_some() { 2 } else { 1 };
-    render(DocumentOf { kind: DocumentKind::Contract, subject_id: contract.id.0, version })
+    render(DocumentOf::contract(contract))
 }
 
 /// The file of an invoice is there: its recipient, and the talent in whose name it is, learn of it.

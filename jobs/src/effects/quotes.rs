@@ -7,7 +7,7 @@ use domain::quotes::{Acceptance, Moved, Quote, QuoteStatus, REMINDED_BEFORE, Rev
 use domain::{Tx, live};
 use time::OffsetDateTime;
 
-use super::contracts;
+use super::{contracts, papers};
 use crate::ledger::{self, NewJob};
 use crate::{ExpireQuote, Notify, RemindQuote};
 
@@ -38,6 +38,7 @@ async fn sent(tx: &mut Tx, quote: &Quote, now: OffsetDateTime) -> Result<()> {
     let end = quote.expires_at.unwrap_or(now);
     let jobs = [
         notice(quote, quote.client_id, NotificationType::QuoteReceived),
+        papers::quote(quote),
         NewJob::of(&RemindQuote { quote_id }).at(end - REMINDED_BEFORE),
         NewJob::of(&ExpireQuote { quote_id }).at(end),
     ];

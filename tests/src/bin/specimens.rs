@@ -1,6 +1,5 @@
-//! Writes specimens of every kind of document into a folder, for foreign readers and validators, and says how long each took:
-//! `specimens <folder>`.
-#![expect(clippy::print_stdout, reason = "this is what it is for")]
+//! Writes specimens of documents into a folder, for foreign readers and validators: each with what has to be read in it. Says how
+//! long each took: `specimens <folder>`.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -22,11 +21,30 @@ fn main() -> std::io::Result<()> {
             std::fs::write(folder.join(format!("{name}.xml")), xml)?;
         }
         write(&folder, name, &paper::invoice::sheet(&invoice), xml.as_deref())?;
+        let readable = serde_json::to_string(&readable(&invoice))?;
+        std::fs::write(folder.join(format!("{name}.json")), readable)?;
     }
     for (name, sheet) in sheets() {
         write(&folder, name, &sheet, None)?;
     }
     Ok(())
+}
+
+/// What the rows say, as it is written on the paper.
+fn readable(invoice: &Invoice) -> Vec<String> {
+    let content = &invoice.content;
+    let mut texts = vec![invoice.reference(), content.issuer.name.clone(), content.recipient.name.clone()];
+    texts.extend([invoice.net_cents, invoice.vat_cents, invoice.total_cents].map(paper::euros));
+    for line in &content.lines {
+        texts.extend([
+            line.description.clone(),
+            paper::euros(line.net_cents),
+            paper::price(line.unit_price_micros),
+        ]);
+    }
+    texts.extend(content.vat.iter().map(|vat| paper::euros(vat.vat_cents)));
+    texts.extend(content.exemption.and_then(|vat| vat.mention()).map(str::to_owned));
+    texts
 }
 
 fn write(folder: &std::path::Path, name: &str, sheet: &Sheet, xml: Option<&str>) -> std::io::Result<()> {

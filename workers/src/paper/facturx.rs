@@ -189,8 +189,12 @@ impl Xml {
         let content = &invoice.content;
         self.within("ram:ApplicableHeaderTradeSettlement", |xml| {
             xml.put("ram:InvoiceCurrencyCode", "EUR")?;
-            // By card, or as the parties agree.
-            let means = if content.prepaid { "48" } else { "1" };
+            // By card, kept of what was paid, or as the parties agree.
+            let means = match (content.prepaid, invoice.issuer_id) {
+                (true, Some(_)) => "48",
+                (true, None) => "97",
+                (false, _) => "1",
+            };
             xml.within("ram:SpecifiedTradeSettlementPaymentMeans", |xml| xml.put("ram:TypeCode", means))?;
             for vat in &content.vat {
                 xml.tax(vat, content.exemption)?;

@@ -120,8 +120,8 @@ impl<'f> Flow<'f> {
     /// A name and its value, at the right of the title.
     fn fact(&mut self, name: &str, value: &str) {
         let (from, width) = (LEFT + WIDTH * 0.63, WIDTH * 0.37);
-        let name = self.lines(name, LABEL, width * 0.45);
-        let value = self.lines(value, STRONG, width * 0.55);
+        let name = self.lines(name, LABEL, width * 0.36);
+        let value = self.lines(value, STRONG, width * 0.64);
         let rows = name.len().max(value.len());
         for row in 0..rows {
             let y = self.y + BODY.leading * 0.75;

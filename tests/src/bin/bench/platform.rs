@@ -17,8 +17,11 @@ use crate::servers::Place;
 
 pub const SECRET: &str = "bench-bench-bench-bench-bench-bench";
 
+const STRANGE: &str = "the temporary folder has a strange name";
+
 /// One API without rate limits; returns its base URL as well.
 pub async fn api(place: &Place) -> Outcome<(Serving, String)> {
+    let files = place.files();
     let config = api::Config::try_parse_from([
         "api",
         "--database-url",
@@ -31,6 +34,8 @@ pub async fn api(place: &Place) -> Outcome<(Serving, String)> {
         SECRET,
         "--rate-limit",
         "off",
+        "--storage-url",
+        files.to_str().ok_or(STRANGE)?,
     ])?;
     let (ready, port) = oneshot::channel();
     let serving = Serving::start("api", move |stop| async move {
@@ -46,7 +51,7 @@ pub async fn api(place: &Place) -> Outcome<(Serving, String)> {
 
 /// A worker as it comes, with mails into a folder.
 pub fn worker(place: &Place) -> Outcome<Serving> {
-    let mails = place.mails();
+    let (mails, files) = (place.mails(), place.files());
     let config = workers::Config::try_parse_from([
         "worker",
         "--database-url",
@@ -56,7 +61,9 @@ pub fn worker(place: &Place) -> Outcome<Serving> {
         "--redis-prefix",
         &place.prefix,
         "--mail-dir",
-        mails.to_str().ok_or("the temporary folder has a strange name")?,
+        mails.to_str().ok_or(STRANGE)?,
+        "--storage-url",
+        files.to_str().ok_or(STRANGE)?,
     ])?;
     Serving::start("worker", move |stop| workers::run(config, Clock::default(), stop))
 }

@@ -94,6 +94,7 @@ impl Servers {
             redis::cmd("DEL").arg(keys).query_async::<()>(&mut redis).await?;
         }
         let _ = std::fs::remove_dir_all(place.mails());
+        let _ = std::fs::remove_dir_all(place.files());
         Ok(())
     }
 }
@@ -113,6 +114,10 @@ impl Place {
     pub fn db(&self) -> Outcome<Db> {
         let bus = Bus::new(domain::bus::connect(&self.redis_url)?, &self.prefix);
         Ok(Db::connect(&self.database_url, 20, bus)?)
+    }
+
+    pub fn files(&self) -> std::path::PathBuf {
+        env::temp_dir().join(format!("{}-files", self.prefix))
     }
 
     pub fn mails(&self) -> std::path::PathBuf {

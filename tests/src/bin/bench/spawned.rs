@@ -27,7 +27,8 @@ pub fn program(name: &str) -> Outcome<PathBuf> {
 pub fn command(program: PathBuf, place: &Place) -> Command {
     let mut command = Command::new(program);
     command.env_clear().env("DATABASE_URL", &place.database_url).env("REDIS_URL", &place.redis_url);
-    command.env("REDIS_PREFIX", &place.prefix).kill_on_drop(true);
+    command.env("REDIS_PREFIX", &place.prefix).env("STORAGE_URL", place.files());
+    command.kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }

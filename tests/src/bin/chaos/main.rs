@@ -196,6 +196,7 @@ async fn start(
     database_url: &str,
     smtp: u16,
 ) -> Outcome<(Targets, Vec<u16>)> {
+    let files = logs()?.join("files");
     let environment = BTreeMap::from(
         [
             ("DATABASE_URL", database_url),
@@ -205,6 +206,7 @@ async fn start(
             ("RATE_LIMIT", "off"),
             ("SMTP_URL", &format!("smtp://127.0.0.1:{smtp}")),
             ("FRONTEND_URL", "https://app.example"),
+            ("STORAGE_URL", &files.to_string_lossy()),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned())),
     );

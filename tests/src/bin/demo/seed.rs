@@ -6,6 +6,7 @@ use domain::geo::Point;
 use domain::ids::UserId;
 use domain::professions::{self, Sector};
 use domain::profiles::{self, Diploma, ProfilePatch};
+use domain::services::{self, NewService, ServiceOption, ServiceType};
 use domain::specialties::normalise;
 use domain::users::{self, ClientType, ComplianceStatus, NewUser, Role, Status};
 use rand::prelude::IndexedRandom;
@@ -24,6 +25,25 @@ pub const TILLEULS: Point = Point { latitude: 48.8589, longitude: 2.3790 };
 /// What the talent of the demo can do; few others can do all of it.
 pub const HER_SPECIALTIES: [&str; 5] =
     ["Gériatrie", "Alzheimer", "Soins palliatifs", "Prévention des chutes", "Montessori"];
+
+/// What the talent of the demo sells: name, description, type, people, and options with price and minutes.
+type Sold = (&'static str, &'static str, ServiceType, i16, &'static [(&'static str, i64, i32)]);
+const SERVICES: [Sold; 2] = [
+    (
+        "Analyse de pratiques",
+        "Revenir à deux ou trois sur une situation de soin difficile.",
+        ServiceType::CoachingVideo,
+        3,
+        &[("Une heure", 9_000, 60), ("Une heure et demie", 12_500, 90)],
+    ),
+    (
+        "Atelier prévention des chutes",
+        "Dans votre établissement, pour une équipe ou un groupe de résidents.",
+        ServiceType::Workshop,
+        12,
+        &[("Demi-journée", 36_000, 180)],
+    ),
+];
 
 /// Name, postal code, centre, and how many talents live there.
 const CITIES: [(&str, &str, Point, usize); 15] = [
@@ -170,6 +190,22 @@ impl Town<'_> {
             ..ProfilePatch::default()
         };
         profiles::update(self.conn, talent, profile).await?;
+        for (name, description, kind, participants, options) in SERVICES {
+            let option = |&(name, price_cents, duration_minutes): &(&str, i64, i32)| ServiceOption {
+                name: name.into(),
+                price_cents,
+                duration_minutes,
+            };
+            let new = NewService {
+                name: name.into(),
+                slug: None,
+                description: description.into(),
+                kind,
+                options: options.iter().map(option).collect(),
+                participants,
+            };
+            services::insert(self.conn, talent, new, self.now).await?;
+        }
         Ok(())
     }
 
