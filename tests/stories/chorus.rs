@@ -13,7 +13,7 @@ use crate::chorus_service::ChorusService;
 use crate::contracts::{again, assigned, newest, told};
 use crate::money::Money;
 use crate::signatures::sign;
-use crate::world::mission;
+use crate::world::{mission, rfc3339};
 
 /// A platform that speaks with Chorus Pro, and a public establishment with a credit line.
 pub struct Public {
@@ -42,7 +42,9 @@ impl Public {
 
     /// A mission of tomorrow that both have signed; its id.
     pub async fn signed(&self, nurse: &Client) -> String {
-        let mission = assigned(&self.money.world, &self.money.client, nurse, mission()).await;
+        let mut body = mission();
+        body["startDate"] = json!(rfc3339(self.money.world.clock.now() + Duration::DAY));
+        let mission = assigned(&self.money.world, &self.money.client, nurse, body).await;
         let contract = newest(nurse).await;
         sign(&self.money.world, &self.money.client, &contract).await;
         sign(&self.money.world, nurse, &contract).await;
