@@ -26,7 +26,7 @@ impl Public {
         let chorus = ChorusService::start().await;
         let settings = chorus.settings();
         let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
-        let money = Money::with_settings(&["--chorus-client-id", "piste-app"], &settings).await;
+        let money = Money::with(&["--chorus-client-id", "piste-app"], &settings, |handlers| handlers).await;
         let site = json!({ "organizationType": "PUBLIC", "siret": "26750045200011" });
         money.client.patch("/api/v1/me/establishment", site).await.expect(200);
         let public = Self { money, chorus };

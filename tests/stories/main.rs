@@ -20,6 +20,7 @@ mod edge;
 mod eligibility;
 mod engine;
 mod explanation;
+mod faltering;
 mod faults;
 mod frames;
 mod idempotency;
