@@ -129,3 +129,26 @@ async fn a_booking_that_is_off_cannot_be_paid_any_more() {
     assert_eq!(stranger.act(&path).await.expect(403)["code"], "NOT_A_PARTICIPANT");
     money.world.end().await;
 }
+
+#[tokio::test]
+async fn an_accepted_booking_has_a_contract_that_ends_with_it() {
+    let money = Money::new().await;
+    let booking = money.confirmed(240).await;
+    money.drain().await;
+    let path = crate::contracts::newest(&money.client).await;
+    let contract = money.nurse.get(&path).await.expect(200);
+    assert_eq!((&contract["bookingId"], &contract["status"]), (&json!(booking), &json!("PENDING")));
+    assert_eq!(contract["amountCents"], 9_001);
+    crate::signatures::sign(&money.world, &money.client, &path).await;
+    crate::signatures::sign(&money.world, &money.nurse, &path).await;
+    assert_eq!(money.client.get(&path).await.expect(200)["status"], "SIGNED");
+
+    let other = money.confirmed(360).await;
+    money.drain().await;
+    let path = crate::contracts::newest(&money.client).await;
+    money.cancel_booking(&money.client, &other).await;
+    let called_off = money.client.get(&path).await.expect(200);
+    assert_eq!((&called_off["bookingId"], &called_off["status"]), (&json!(other), &json!("CANCELLED")));
+    money.drain().await;
+    money.world.end().await;
+}

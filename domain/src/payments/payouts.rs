@@ -195,7 +195,7 @@ async fn obstacle(conn: &mut PgConnection, payment: &Payment) -> Result<Option<&
     }
     let row = sqlx::query!(
         r#"select u.status = 'VERIFIED' as "in_good_standing!",
-                  exists (select from contracts c where c.id = $2 and c.status = 'DISPUTED') as "contested!",
+                  exists (select from contracts c where (c.id = $2 or c.booking_id = $3) and c.status = 'DISPUTED') as "contested!",
                   exists (select from bookings b where b.id = $3 and b.status = 'DISPUTED') as "booking_contested!"
              from users u where u.id = $1"#,
         payment.talent_id.0,
