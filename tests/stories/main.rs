@@ -8,6 +8,7 @@ mod accounts_guessing;
 mod applications;
 mod auth;
 mod availability;
+mod booking_payments;
 mod bookings;
 mod bookings_end;
 mod bookings_races;
