@@ -10,7 +10,6 @@ use crate::establishments::OrganizationType;
 use crate::ids::{EstablishmentId, InvoiceId, MissionId, PaymentId};
 use crate::invoices::{self, Invoice};
 use crate::parties::Party;
-use crate::payments::payouts::{self, Scheduled};
 use crate::payments::settling::{self, Settled};
 use crate::payments::{self, Payment, PaymentMethod, PaymentStatus, asking, invoicing};
 use crate::sessions::Viewer;
@@ -282,21 +281,13 @@ async fn end(
     Ok(ended.execute(conn).await?.rows_affected() > 0)
 }
 
-/// The public accountant has paid. See `jobs::effects::chorus::paid`.
-#[derive(Debug)]
-#[must_use = "a payment has effects"]
-pub struct Paid {
-    pub settled: Settled,
-    /// The work was accepted long ago.
-    pub payouts: Option<Scheduled>,
-}
-
+/// The public accountant has paid. See `jobs::effects::payments::settled`.
 pub async fn mark_paid(
     conn: &mut PgConnection,
     id: PaymentId,
     state: &str,
     now: OffsetDateTime,
-) -> Result<Option<Paid>> {
+) -> Result<Option<Settled>> {
     let mut payment = payments::lock(&mut *conn, id).await?;
     if !end(&mut *conn, id, &[ChorusStatus::Sent], ChorusStatus::Paid, (Some(state), None), now).await? {
         return Ok(None);
@@ -308,15 +299,7 @@ pub async fn mark_paid(
     if let Some(invoice) = get(&mut *conn, id).await?.invoice_id {
         invoices::mark_paid(&mut *conn, invoice, now).await?;
     }
-    let settled = settling::settle(&mut *conn, payment, now).await?;
-    let done = match settled.payment.contract_id {
-        Some(contract) => {
-            contracts::get(&mut *conn, contract).await?.status == contracts::ContractStatus::Completed
-        }
-        None => false,
-    };
-    let payouts = if done { payouts::schedule(conn, id, now + payouts::AFTER).await? } else { None };
-    Ok(Some(Paid { settled, payouts }))
+    settling::settle(conn, payment, now).await.map(Some)
 }
 
 /// Nobody will pay this invoice. See `jobs::effects::chorus::rejected`.

@@ -5,7 +5,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::payouts::{self, Scheduled};
 use super::refunds::{self, NewRefund, Requested};
-use super::{Payment, PaymentStatus, RefundWay, asking, select_payments};
+use super::{Payment, PaymentKind, PaymentStatus, RefundWay, asking, select_payments};
 use crate::assignments::AssignmentStatus;
 use crate::error::Result;
 use crate::ids::{BookingId, ContractId, PaymentId};
@@ -182,6 +182,15 @@ async fn worked_cents(conn: &mut PgConnection, contract: ContractId, minutes: i6
     }
     let end = row.start_date + Duration::minutes(minutes.max(0));
     Ok(surcharges::price(row.start_date, end, row.rate).total_cents)
+}
+
+/// Whether the work was accepted before it was paid: a supplement always, and what a public body pays.
+pub(super) async fn is_accepted(conn: &mut PgConnection, payment: &Payment) -> Result<bool> {
+    let accepted = sqlx::query_scalar!(
+        r#"select exists (select from contracts where id = $1 and status = 'COMPLETED') as "accepted!""#,
+        payment.contract_id.map(|id| id.0),
+    );
+    Ok(payment.kind == PaymentKind::Supplement || accepted.fetch_one(conn).await?)
 }
 
 /// What stays due of a payment that came when its work was called off already; all of it where it was not.

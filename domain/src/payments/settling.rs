@@ -73,7 +73,12 @@ async fn settle_paid(conn: &mut PgConnection, settled: &mut Settled, now: Offset
         }
         None => closing::still_owed(&mut *conn, payment).await?,
     };
-    let Some(owed) = owed else { return Ok(()) };
+    let Some(owed) = owed else {
+        if closing::is_accepted(&mut *conn, payment).await? {
+            settled.payouts.extend(payouts::schedule(conn, payment.id, now + payouts::AFTER).await?);
+        }
+        return Ok(());
+    };
     // It was called off while the client paid.
     let late = NewRefund {
         cause: refunds::CALLED_OFF,
