@@ -137,7 +137,7 @@ struct TransactionPage {
 }
 
 /// Keeps what Stripe says of an account now.
-async fn sync(app: &App, account: &Account) -> ApiResult<()> {
+async fn sync(app: &App, account: &Account, asked: OffsetDateTime) -> ApiResult<()> {
     let told = Told {
         account_id: &account.id,
         charges_enabled: account.charges_enabled,
@@ -145,7 +145,7 @@ async fn sync(app: &App, account: &Account) -> ApiResult<()> {
         details_submitted: account.details_submitted,
         currently_due: &account.currently_due,
         // By our clock, a little behind: an event that Stripe sends while we ask should count.
-        at: app.clock.now() - time::Duration::seconds(5),
+        at: asked - time::Duration::seconds(5),
     };
     let mut tx = app.db.begin().await?;
     if let Some(synced) = accounts::sync(&mut tx, told).await? {
@@ -206,8 +206,9 @@ impl ConnectApi {
         match known {
             // Who comes back from Stripe looks before its event has come.
             Some(account) if !account.payouts_enabled => {
+                let asked = app.clock.now();
                 match provider.get_account(&account.account_id).await {
-                    Ok(told) => sync(&app, &told).await?,
+                    Ok(told) => sync(&app, &told, asked).await?,
                     Err(fault) => tracing::warn!(%fault, "an account is shown as it was"),
                 }
                 let known = accounts::find(&mut *app.db.conn().await?, caller.0.user).await?;

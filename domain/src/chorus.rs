@@ -185,8 +185,8 @@ pub struct HandIn {
     pub invoice: Invoice,
     /// What was issued just now, with the invoice.
     pub issued: Vec<Invoice>,
-    /// Chorus was asked before, and nobody knows what it did.
-    pub asked_before: bool,
+    /// When Chorus was asked before: nobody knows what it did.
+    pub asked_at: Option<OffsetDateTime>,
 }
 
 /// The invoice of a deferred payment, issued where it was not, and owed from then on. None when there is nothing to hand in.
@@ -201,10 +201,10 @@ pub async fn prepare(
     if submission.status != ChorusStatus::Pending {
         return Ok(None);
     }
-    let asked_before = submission.asked_at.is_some();
+    let asked_at = submission.asked_at;
     if let Some(invoice) = submission.invoice_id {
         let invoice = invoices::get(conn, invoice).await?;
-        return Ok(Some(HandIn { payment, invoice, issued: Vec::new(), asked_before }));
+        return Ok(Some(HandIn { payment, invoice, issued: Vec::new(), asked_at }));
     }
     ledger::chorus_accepted(&mut *conn, &payment, now).await?;
     let issued = invoicing::issue(&mut *conn, &payment, platform, now).await?;
@@ -212,7 +212,7 @@ pub async fn prepare(
     sqlx::query!("update chorus_submissions set invoice_id = $2 where payment_id = $1", id.0, invoice.id.0)
         .execute(conn)
         .await?;
-    Ok(Some(HandIn { payment, invoice, issued, asked_before }))
+    Ok(Some(HandIn { payment, invoice, issued, asked_at }))
 }
 
 /// Chorus is about to be asked.
@@ -330,8 +330,12 @@ pub async fn withdraw(
     id: PaymentId,
     now: OffsetDateTime,
 ) -> Result<Option<Rejected>> {
-    let asked = find(&mut *conn, id).await?.is_none_or(|submission| submission.asked_at.is_some());
-    if asked {
+    // Held until the end: whoever is about to ask Chorus waits, and then has nothing to hand in.
+    let unasked = sqlx::query_scalar!(
+        r#"select true as "unasked!" from chorus_submissions where payment_id = $1 and asked_at is null for update"#,
+        id.0,
+    );
+    if unasked.fetch_optional(&mut *conn).await?.is_none() {
         return Ok(None);
     }
     give_up(conn, id, &[ChorusStatus::Pending], ChorusStatus::Withdrawn, (None, None), now).await

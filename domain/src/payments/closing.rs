@@ -5,12 +5,16 @@ use time::{Duration, OffsetDateTime};
 
 use super::payouts::{self, Scheduled};
 use super::refunds::{self, NewRefund, Requested};
-use super::{Payment, PaymentKind, PaymentStatus, RefundWay, asking, select_payments};
+use super::{Payment, PaymentKind, PaymentMethod, PaymentStatus, RefundWay, asking, select_payments};
 use crate::assignments::AssignmentStatus;
+use crate::bookings::{self, BookingStatus};
 use crate::error::Result;
 use crate::ids::{BookingId, ContractId, PaymentId};
 use crate::missions::{self, Mission, MissionStatus};
 use crate::{contracts, money, surcharges};
+
+/// Less than this no card can be charged.
+const LEAST_CENTS: i64 = 50;
 
 /// What has to be done about money that was paid, or was asked for. See `jobs::effects::payments::closed`.
 #[derive(Debug, Default)]
@@ -51,7 +55,8 @@ impl Closed {
             }
         }
         let back = payment.amount_cents - owed.cents - payment.reserved_cents;
-        if back > 0 {
+        // What a public body paid is given back by people, from bank to bank.
+        if back > 0 && payment.method == PaymentMethod::Card {
             let new = NewRefund {
                 cause: owed.cause,
                 way: RefundWay::Stripe,
@@ -152,7 +157,7 @@ pub async fn work_accepted(
     );
     let Some(charge) = charge.fetch_optional(&mut *conn).await? else { return Ok(closed) };
     let worked = worked_cents(&mut *conn, contract, minutes).await?;
-    if worked > charge.amount_cents {
+    if worked - charge.amount_cents >= LEAST_CENTS {
         closed.supplement =
             asking::supplement(&mut *conn, &charge, worked - charge.amount_cents, now).await?;
     }
@@ -187,10 +192,25 @@ async fn worked_cents(conn: &mut PgConnection, contract: ContractId, minutes: i6
 /// Whether the work was accepted before it was paid: a supplement always, and what a public body pays.
 pub(super) async fn is_accepted(conn: &mut PgConnection, payment: &Payment) -> Result<bool> {
     let accepted = sqlx::query_scalar!(
-        r#"select exists (select from contracts where id = $1 and status = 'COMPLETED') as "accepted!""#,
+        r#"select exists (select from contracts where id = $1 and 'COMPLETED' in (status, disputed_from)) as "accepted!""#,
         payment.contract_id.map(|id| id.0),
     );
     Ok(payment.kind == PaymentKind::Supplement || accepted.fetch_one(conn).await?)
+}
+
+/// A bank left a booking paid: what it was disputed for counts as held.
+pub(super) async fn dispute_won(
+    conn: &mut PgConnection,
+    payment: &Payment,
+    now: OffsetDateTime,
+) -> Result<Option<Scheduled>> {
+    let Some(booking) = payment.booking_id else { return Ok(None) };
+    match bookings::settle_dispute(&mut *conn, booking, true, now).await? {
+        Some(booking) if booking.status == BookingStatus::Completed => {
+            payouts::schedule(conn, payment.id, now + payouts::AFTER).await
+        }
+        _ => Ok(None),
+    }
 }
 
 /// What stays due of a payment that came when its work was called off already; all of it where it was not.
