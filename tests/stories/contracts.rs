@@ -395,7 +395,7 @@ async fn a_dispute_freezes_a_contract_until_an_admin_decides() {
     admin.post(&resolve, decision).await.expect_error(409, "CONTRACT_NOT_DISPUTED");
     cast.world.drain().await;
     for person in [&cast.client, &cast.nurse] {
-        assert_eq!(told(&cast.world, person, "CONTRACT_RESOLVED", "Différend réglé").await, (1, 1));
+        assert_eq!(told(&cast.world, person, "CONTRACT_RESOLVED", "Différend tranché").await, (1, 1));
     }
     cast.world.end().await;
 }

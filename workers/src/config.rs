@@ -40,7 +40,7 @@ pub struct Config {
     /// Address to serve Prometheus metrics on (`0.0.0.0:9464`); none when empty.
     #[arg(long, env = "WORKER_METRICS", default_value = "")]
     pub worker_metrics: String,
-    /// Operations address that is mailed at once when a CRITICAL mission is posted or a message reported; nobody when empty.
+    /// Operations address that is mailed at once when a CRITICAL mission is posted, a message reported, or money needs a person; nobody when empty.
     #[arg(long, env = "ALERT_EMAIL", default_value = "")]
     pub alert_email: String,
     /// Address service that speaks the protocol of the Base Adresse Nationale; none when empty, and missions without
@@ -75,18 +75,25 @@ impl Config {
 /// Who the platform is on its own invoices.
 #[derive(Clone, Debug, Args)]
 pub struct Platform {
+    /// The platform's legal name.
     #[arg(long, env = "PLATFORM_NAME", default_value = "SocioPulse")]
     pub platform_name: String,
+    /// Its SIRET; without one its invoices carry no Factur-X.
     #[arg(long, env = "PLATFORM_SIRET", default_value = "")]
     pub platform_siret: String,
+    /// Its VAT number.
     #[arg(long, env = "PLATFORM_VAT_NUMBER", default_value = "")]
     pub platform_vat_number: String,
+    /// Street and number.
     #[arg(long, env = "PLATFORM_ADDRESS", default_value = "")]
     pub platform_address: String,
+    /// Postal code.
     #[arg(long, env = "PLATFORM_POSTAL_CODE", default_value = "")]
     pub platform_postal_code: String,
+    /// City.
     #[arg(long, env = "PLATFORM_CITY", default_value = "")]
     pub platform_city: String,
+    /// Where questions about its invoices go.
     #[arg(long, env = "PLATFORM_EMAIL", default_value = "facturation@sociopulse.test")]
     pub platform_email: String,
 }

@@ -124,7 +124,7 @@ async fn find_external(
 /// What is pending has left our balance.
 fn judged(refund: stripe_connect::Refund) -> Result<String, String> {
     match refund.status {
-        RefundStatus::Failed | RefundStatus::Canceled => Err(format!("Stripe says {:?}", refund.status)),
+        RefundStatus::Failed | RefundStatus::Canceled => Err("Stripe : remboursement échoué".to_owned()),
         _ => Ok(refund.id),
     }
 }

@@ -109,7 +109,7 @@ notification_types! {
         en "Payment received" "Your payment has been received. The invoice is in your account."
     /// To the talent: the client has paid; the share follows once the work is done.
     PaymentReceived "PAYMENT_RECEIVED"
-        fr "Le client a payé" "Le paiement est sécurisé. Votre part vous sera virée après la prestation."
+        fr "Le client a payé" "Le paiement est sécurisé. Votre part vous sera versée après la prestation."
         en "The client has paid" "The payment is secured. Your share follows once the work is done."
     /// To the talent: a public body pays later, by invoice.
     PaymentDeferred "PAYMENT_DEFERRED"
@@ -117,7 +117,7 @@ notification_types! {
         en "Payment deferred" "The client is a public body: it pays by invoice, over Chorus Pro. Your share follows its payment."
     /// To the client: Chorus Pro refuses the invoice.
     ChorusRejected "CHORUS_REJECTED"
-        fr "Facture refusée par Chorus Pro" "La facture a été refusée et annulée par un avoir. Le règlement est à reprendre autrement."
+        fr "Facture refusée par Chorus Pro" "La facture a été refusée et annulée par un avoir. Merci de régler par un autre moyen."
         en "Invoice refused by Chorus Pro" "The invoice was refused, and a credit note takes it back. Please pay in another way."
     /// To the client: an invoice is 30 days old and not paid.
     InvoiceDue "INVOICE_DUE"
@@ -141,7 +141,7 @@ notification_types! {
         en "Payment reduced" "Part of a payment has gone back to the client. Your balance shows it."
     /// To the talent: a share was transferred.
     PayoutSent "PAYOUT_SENT"
-        fr "Virement en route" "Votre part a été virée sur votre compte."
+        fr "Virement en route" "Votre part a été versée sur votre compte de paiement."
         en "Payout on its way" "Your share has been transferred to your account."
     /// To the talent: the bank has what Stripe sent it.
     BankPayoutArrived "BANK_PAYOUT_ARRIVED"
@@ -193,7 +193,7 @@ notification_types! {
         en "Contract to sign: reminder" "Your contract still waits for your signature. Without it, it will be cancelled."
     /// To the other side, in the app only: one has signed.
     ContractHalfSigned "CONTRACT_HALF_SIGNED"
-        fr "Une signature de plus" "L’autre partie a signé le contrat. Il ne manque que votre signature."
+        fr "L’autre partie a signé" "L’autre partie a signé le contrat. Il ne manque que votre signature."
         en "One signature more" "The other side has signed the contract. Only your signature is missing."
     /// To both: both have signed.
     ContractSigned "CONTRACT_SIGNED"
@@ -209,7 +209,7 @@ notification_types! {
         en "Contract disputed" "A dispute is open on this contract. Payouts wait for SocioPulse’s decision."
     /// To both: an admin has decided on the dispute.
     ContractResolved "CONTRACT_RESOLVED"
-        fr "Différend réglé" "SocioPulse a tranché le différend. Lisez la décision ; le contrat reprend son cours."
+        fr "Différend tranché" "SocioPulse a tranché le différend. Lisez la décision ; le contrat reprend son cours."
         en "Dispute resolved" "SocioPulse has decided on the dispute. Read the decision; the contract goes on."
     /// To whoever pays: an invoice can be read.
     InvoiceReceived "INVOICE_RECEIVED"

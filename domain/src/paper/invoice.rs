@@ -19,9 +19,10 @@ pub const NO_DISCOUNT: &str = "Pas d’escompte pour paiement anticipé.";
 /// A talent's invoice is made by the platform in the talent's name.
 pub fn mandate(invoice: &Invoice) -> Option<String> {
     let name = &invoice.content.issuer.name;
+    let issued = if invoice.kind == InvoiceKind::Invoice { "Facture établie" } else { "Avoir établi" };
     invoice.issuer_id.map(|_| {
         format!(
-            "Facture établie par SocioPulse au nom et pour le compte de {name} (mandat de facturation, art. 289, I-2 du CGI)."
+            "{issued} par SocioPulse au nom et pour le compte de {name} (mandat de facturation, art. 289, I-2 du CGI)."
         )
     })
 }
@@ -55,8 +56,8 @@ fn facts(invoice: &Invoice) -> Vec<(String, String)> {
     let (from, to) = (content.delivered_from, content.delivered_to);
     let delivered = if from == to { day(from) } else { format!("{} au {}", short(from), short(to)) };
     facts.push(("Prestation", delivered));
-    facts.extend(content.order_reference.clone().map(|order| ("Engagement", order)));
-    facts.extend(content.buyer_reference.clone().map(|service| ("Service", service)));
+    facts.extend(content.order_reference.clone().map(|order| ("N° d’engagement", order)));
+    facts.extend(content.buyer_reference.clone().map(|service| ("Service exécutant", service)));
     facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
@@ -74,7 +75,7 @@ pub fn side(role: &str, party: &Party) -> Side {
         lines.push(town.join(" "));
     }
     lines.extend(party.siret.as_deref().map(|siret| format!("SIRET {}", spaced(siret))));
-    lines.extend(party.vat_number.as_deref().map(|number| format!("N° TVA {number}")));
+    lines.extend(party.vat_number.as_deref().map(|number| format!("N° de TVA {number}")));
     Side { role: role.to_owned(), lines }
 }
 

@@ -64,7 +64,8 @@ pub async fn settled(tx: &mut Tx, settled: &Settled, now: OffsetDateTime) -> Res
     }
     if let Some(dispute @ (DisputeStatus::Open | DisputeStatus::Lost)) = dispute {
         let cents = money::in_words(payment.disputed_cents, "fr");
-        let detail = format!("Paiement {} : {cents} ({dispute:?})", payment.id);
+        let state = if *dispute == DisputeStatus::Open { "ouverte" } else { "perdue" };
+        let detail = format!("Paiement {} : contestation {state}, {cents}", payment.id);
         jobs.push(alert(MoneyTrouble::Disputed, format!("{cause}:{dispute:?}"), detail));
     }
     if matches!(dispute, Some(DisputeStatus::Won | DisputeStatus::Lost)) {
@@ -162,7 +163,7 @@ pub async fn drifted(tx: &mut Tx, drift: &[String], now: OffsetDateTime) -> Resu
     const SHOWN: usize = 10;
     let mut detail = drift.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(" ; ");
     if drift.len() > SHOWN {
-        detail.push_str(&format!(" ; et {} autres", drift.len() - SHOWN));
+        detail.push_str(&format!(" ; en tout {} écarts", drift.len()));
     }
     ledger::enqueue(tx, [alert(MoneyTrouble::Drift, format!("drift:{}", now.date()), detail)]).await
 }

@@ -75,7 +75,7 @@ async fn send(base: &str, name: &str, count: usize) -> Outcome<Vec<Duration>> {
 
 /// As Stripe sends it, with as much around it as there is in its own.
 fn webhook(host: &str, id: &str) -> Vec<u8> {
-    let now = time::OffsetDateTime::now_utc().unix_timestamp();
+    let now = domain::Clock::default().now().unix_timestamp();
     let body = serde_json::json!({
         "id": id, "object": "event", "api_version": stripe_connect::API_VERSION, "created": now, "livemode": false,
         "type": "payment_intent.succeeded", "pending_webhooks": 1, "request": { "id": null, "idempotency_key": null },
