@@ -84,6 +84,7 @@ async fn nobody_pays_before_it_is_time_or_for_others() {
     assert_eq!(stranger.get(&path).await.expect(403)["code"], "NOT_A_PARTY");
     money.nurse.get(&path).await.expect(200);
     money.admin.get(&path).await.expect(200);
+    money.drain().await;
     money.world.end().await;
 }
 
