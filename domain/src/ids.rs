@@ -50,6 +50,7 @@ ids!(
     PayoutId,
     QuoteId,
     RefundId,
+    ReportId,
     ServiceId,
     SessionId,
     SignatureCodeId,

@@ -22,6 +22,7 @@ mod engine;
 mod explanation;
 mod faults;
 mod frames;
+mod hub;
 mod idempotency;
 mod invoices;
 mod letters;

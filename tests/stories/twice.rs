@@ -16,6 +16,7 @@ use crate::places::{Reply, Service, placeless};
 use crate::world::{World, mission};
 
 mod bookings;
+mod hub;
 
 const MISSIONS: &str = "/api/v1/matching/missions";
 
@@ -190,6 +191,7 @@ async fn every_kind_of_job_is_harmless_the_second_time() {
     assert_eq!(world.count("select count(*) from quotes where status = 'EXPIRED'").await, 1);
 
     bookings::play(&mut twice).await;
+    hub::play(&mut twice).await;
 
     let missing: Vec<_> =
         jobs::KINDS.iter().map(|policy| policy.kind).filter(|kind| !twice.0.contains_key(*kind)).collect();
