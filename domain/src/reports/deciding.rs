@@ -106,8 +106,9 @@ pub enum TimeUp {
     Validated(Box<Validated>),
     /// It differs too much from the plan: the client has to look.
     Waits {
-        report: Report,
-        mission: Mission,
+        report: ReportId,
+        mission: MissionId,
+        client: UserId,
     },
 }
 
