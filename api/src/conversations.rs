@@ -133,7 +133,8 @@ struct ConversationView {
     /// The mission's title, or the first name and initial of the other.
     #[oai(validator(max_length = 300))]
     title: String,
-    /// Number of the newest message.
+    /// Number of the newest message; 0 while there is none.
+    #[oai(validator(minimum(value = "0")))]
     seq: i64,
     /// Messages after the caller's read mark; one's own move the mark.
     unread: i64,

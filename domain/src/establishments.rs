@@ -177,6 +177,15 @@ pub async fn update(
     }
 }
 
+/// The service that a public body's invoices are for.
+pub async fn chorus_service(conn: &mut PgConnection, site: EstablishmentId) -> Result<Option<String>> {
+    let service = sqlx::query_scalar!(
+        "select chorus_service_code from establishments where id = $1 and organization_type = 'PUBLIC'",
+        site.0,
+    );
+    Ok(service.fetch_optional(conn).await?.flatten())
+}
+
 /// The address of a site whose coordinates are older than it, or none.
 pub async fn find_unplaced(conn: &mut PgConnection, site: EstablishmentId) -> Result<Option<Address>> {
     let address = sqlx::query_as!(

@@ -146,6 +146,21 @@ pub async fn payout_reversed(
     post(conn, Event::PayoutReversed, &cause, about, [talent, ours(Account::Stripe, cents)], now).await
 }
 
+/// A part of a transfer was taken back on Stripe's own pages: of `total_cents` in all, `cents` that nobody here had asked for.
+pub async fn payout_reversed_elsewhere(
+    conn: &mut PgConnection,
+    payment: &Payment,
+    payout: &Payout,
+    cents: i64,
+    total_cents: i64,
+    now: OffsetDateTime,
+) -> Result<bool> {
+    let talent = Posting { account: Account::Talent, owner: Some(payment.talent_id), cents: -cents };
+    let about = About { payout: Some(payout), ..About::payment(payment) };
+    let cause = format!("payout-reversed:{}:{total_cents}", payout.id);
+    post(conn, Event::PayoutReversed, &cause, about, [talent, ours(Account::Stripe, cents)], now).await
+}
+
 /// A refund went through, or a bank took the money back: `returned` had gone back before it.
 pub async fn refunded(
     conn: &mut PgConnection,

@@ -15,11 +15,7 @@ pub struct PollChorus {
 }
 
 impl Job for PollChorus {
-    /// Not all at once: PISTE gives an application so many calls.
+    /// Not all at once: PISTE gives an application so many calls. Nor for ever: the next tick asks again.
     const POLICY: Policy =
-        Policy::new("poll-chorus", queues::BULK).timeout(Duration::from_secs(120)).at_most(4);
-
-    fn debounce_key(&self) -> Option<String> {
-        self.payment_id.map(|payment| format!("poll-chorus:{payment}"))
-    }
+        Policy::new("poll-chorus", queues::BULK).timeout(Duration::from_secs(120)).attempts(4).at_most(4);
 }

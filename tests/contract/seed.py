@@ -61,6 +61,9 @@ for _ in range(100):
     if all(mission["matching"] != "PENDING" for mission in matched):
         break
     time.sleep(0.1)
+# An earlier run may have hidden the talent, or declared it away.
+talent.call("PATCH", "/me/profile", {"isMarketplaceVisible": True})
+talent.call("PUT", "/me/availability", {})
 option = {"name": "Une heure", "priceCents": 9000, "durationMinutes": 60}
 services = [
     talent.call("POST", "/services", {

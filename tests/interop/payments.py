@@ -16,7 +16,7 @@ SANDBOX = os.environ["STRIPE_SANDBOX"]
 
 def ours(base, key, *calls):
     """What our client makes of these calls."""
-    command = [os.environ["STRIPE_INTEROP"], "call", "--base", base, "--key", key]
+    command = [os.environ["INTEROP"], "call", "--base", base, "--key", key]
     lines = "\n".join(json.dumps(call) for call in calls)
     done = subprocess.run(command, input=lines, capture_output=True, text=True, check=True, timeout=60)
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -163,6 +163,7 @@ await check("constructEvent believes every webhook with either secret, in the or
   }
 });
 receiver.close();
+receiver.closeAllConnections();
 await control("webhooks", { url: "" });
 
 // ---------------------------------------------------------------- signatures, judged by us
@@ -196,7 +197,33 @@ await check("generateTestHeaderString: good, old, future, cut, doubled, of two s
     ["", "Malformed"],
   ];
   const lines = cases.map(([header]) => JSON.stringify({ header, body, secrets: [a, b], now })).join("\n");
-  const done = spawnSync(process.env.STRIPE_INTEROP, ["verify"], { input: lines, encoding: "utf8" });
+  const done = spawnSync(process.env.INTEROP, ["verify"], { input: lines, encoding: "utf8" });
   assert.equal(done.status, 0, done.stderr);
   assert.deepEqual(done.stdout.trim().split("\n"), cases.map(([, verdict]) => verdict));
 });
+
+await check("the platform's webhook route: what the SDK signs with either secret is taken, once or twice; else 400", async () => {
+  const seconds = Math.floor(Date.now() / 1000);
+  const payload = JSON.stringify({
+    id: `evt_interop_${seconds}`, object: "event", api_version: "2026-09-30.endive", created: seconds, livemode: false,
+    pending_webhooks: 1, request: null, type: "customer.created", data: { object: { id: "cus_1", object: "customer" } },
+  });
+  const post = async (header, body = payload) => {
+    const headers = { "content-type": "application/json; charset=utf-8", "stripe-signature": header };
+    return (await fetch(`${process.env.API}/api/v1/payments/webhooks`, { method: "POST", headers, body })).status;
+  };
+  const [a, b] = secrets;
+  assert.equal(await post(sign(a, seconds, payload)), 200);
+  assert.equal(await post(sign(b, seconds, payload)), 200);
+  assert.equal(await post(both(sign("whsec_c", seconds, payload), sign(b, seconds, payload))), 200);
+  for (const header of [
+    sign("whsec_c", seconds, payload), sign(a, seconds - 310, payload), sign(a, seconds + 310, payload), sign(a, seconds, payload).slice(0, -1),
+    "", "t=1,v1=00",
+  ]) {
+    assert.equal(await post(header), 400, header);
+  }
+  assert.equal(await post(sign(a, seconds, payload), payload + " "), 400);
+  assert.equal(await post(sign(a, seconds, "{}"), "{}"), 400);
+});
+// The SDK keeps connections open for a while.
+process.exit(0);

@@ -13,7 +13,7 @@ use crate::chorus_service::ChorusService;
 use crate::contracts::{again, assigned, newest, told};
 use crate::money::Money;
 use crate::signatures::sign;
-use crate::world::mission;
+use crate::world::{mission, rfc3339};
 
 /// A platform that speaks with Chorus Pro, and a public establishment with a credit line.
 pub struct Public {
@@ -26,7 +26,7 @@ impl Public {
         let chorus = ChorusService::start().await;
         let settings = chorus.settings();
         let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
-        let money = Money::with_settings(&["--chorus-client-id", "piste-app"], &settings).await;
+        let money = Money::with(&["--chorus-client-id", "piste-app"], &settings, |handlers| handlers).await;
         let site = json!({ "organizationType": "PUBLIC", "siret": "26750045200011" });
         money.client.patch("/api/v1/me/establishment", site).await.expect(200);
         let public = Self { money, chorus };
@@ -42,7 +42,9 @@ impl Public {
 
     /// A mission of tomorrow that both have signed; its id.
     pub async fn signed(&self, nurse: &Client) -> String {
-        let mission = assigned(&self.money.world, &self.money.client, nurse, mission()).await;
+        let mut body = mission();
+        body["startDate"] = json!(rfc3339(self.money.world.clock.now() + Duration::DAY));
+        let mission = assigned(&self.money.world, &self.money.client, nurse, body).await;
         let contract = newest(nurse).await;
         sign(&self.money.world, &self.money.client, &contract).await;
         sign(&self.money.world, nurse, &contract).await;
@@ -143,10 +145,8 @@ async fn a_public_body_pays_when_its_accountant_does() {
     assert_eq!(public.money.world.count(unpaid).await, 0);
     assert_eq!(public.chorus.tokens(), 1, "a token is kept");
 
-    for kind in ["submit-chorus", "poll-chorus"] {
-        again(&public.money.world, kind).await;
-        public.money.drain().await;
-    }
+    again(&public.money.world, "submit-chorus").await;
+    public.look().await;
     assert_eq!(public.chorus.inner().flows.len(), 1);
     public.wait(Duration::days(46)).await;
     assert_eq!(
@@ -194,7 +194,11 @@ async fn a_lost_answer_is_looked_up_and_a_refusal_decides() {
     let payment = public.handed_in().await;
     public.wait(Duration::minutes(10)).await;
     assert_eq!(public.submission(&payment).await["status"], "SENT");
-    assert_eq!((public.chorus.inner().flows.len(), public.chorus.inner().searches), (1, 1));
+    let handed_in = {
+        let inner = public.chorus.inner();
+        (inner.flows.len(), inner.searches)
+    };
+    assert_eq!(handed_in, (1, 1), "found, and not handed in again");
 
     let nurse = public.money.world.nurse("rose", 1.5).await;
     let mission = public.signed(&nurse).await;

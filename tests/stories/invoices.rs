@@ -260,11 +260,14 @@ async fn everybody_reads_their_own() {
     let (talent, client, other) =
         (world.nurse("zoe", 1.0).await, world.client("lilas").await, world.client("other").await);
     let site = client.get("/api/v1/me/establishment").await.expect(200)["id"].as_str().unwrap().to_owned();
+    let public = serde_json::json!({ "organizationType": "PUBLIC", "chorusServiceCode": "ACHATS" });
+    client.patch("/api/v1/me/establishment", public).await.expect(200);
     let mut conn = world.pool.acquire().await.unwrap();
     for n in 0..3 {
         let mut new = of_talent(&mut conn, &talent, &client, &format!("cause:{n}")).await;
         new.site = Some(domain::ids::EstablishmentId(site.parse().unwrap()));
-        issue(&world, new, datetime!(2026-03-02 10:00 UTC) + time::Duration::minutes(n)).await;
+        let issued = issue(&world, new, datetime!(2026-03-02 10:00 UTC) + time::Duration::minutes(n)).await;
+        assert_eq!(issued.content.buyer_reference.as_deref(), Some("ACHATS"));
     }
     let to_talent = parties::of_person(&mut conn, user(&talent)).await.unwrap();
     let mut commission = new(Issuer::Platform(platform()), to_talent, "commission");

@@ -6,6 +6,7 @@ use tests::Client;
 use tests::stripe_sandbox::{KEY, Sandbox, Settings};
 use time::Duration;
 use uuid::Uuid;
+use workers::engine::Handlers;
 
 use crate::contracts::{assigned, newest, weekday};
 use crate::signatures::sign;
@@ -24,25 +25,26 @@ pub struct Money {
 
 impl Money {
     pub async fn new() -> Self {
-        Self::with_worker_settings(&[]).await
+        Self::with(&[], &[], |handlers| handlers).await
     }
 
-    pub async fn with_worker_settings(settings: &[&str]) -> Self {
-        Self::with_settings(&[], settings).await
-    }
-
-    pub async fn with_settings(of_api: &[&str], settings: &[&str]) -> Self {
+    /// With settings of API and worker, and runs that are not quite as they come.
+    pub async fn with(
+        of_api: &[&str],
+        of_worker: &[&str],
+        shape: impl FnOnce(Handlers<workers::App>) -> Handlers<workers::App> + Send + 'static,
+    ) -> Self {
         let clock = Clock::default();
-        let settings_of_stripe =
+        let settings =
             Settings { webhook_secrets: vec![SECRET.into()], clock: clock.clone(), ..Settings::default() };
-        let stripe = Sandbox::start(settings_of_stripe).await.unwrap();
+        let stripe = Sandbox::start(settings).await.unwrap();
         let own = ["--stripe-secret-key", KEY, "--stripe-api-base", &stripe.url];
         let api = [own.as_slice(), &["--stripe-webhook-secret", SECRET], of_api].concat();
         let mut world = World::on_clock(clock, &api).await;
         stripe.send_to(&format!("{}{WEBHOOKS}", world.base));
         let worker =
-            [own.as_slice(), &["--worker-cron", "false", "--alert-email", "ops@example.org"], settings];
-        world.start_worker_with(&worker.concat());
+            [own.as_slice(), &["--worker-cron", "false", "--alert-email", "ops@example.org"], of_worker];
+        world.start_shaped_worker(&worker.concat(), shape);
         let (client, nurse) = (world.client("lilas").await, world.nurse("nadia", 1.0).await);
         let admin = world.admin().await;
         Self { world, stripe, client, nurse, admin }

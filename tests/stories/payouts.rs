@@ -83,7 +83,7 @@ async fn a_refused_transfer_is_tried_again_under_another_key() {
     money.stripe.arm(Armed::once("/v1/transfers", refuse));
     money.advance(Duration::hours(48));
     money.drain().await;
-    assert_eq!(money.world.count("select try from payouts where status = 'SENT'").await, 2);
+    assert_eq!(money.world.count("select try::bigint from payouts where status = 'SENT'").await, 2);
     assert_eq!(money.stripe.objects("transfer").len(), 1);
     money.check().await;
     money.world.end().await;

@@ -16,7 +16,9 @@ use crate::places::{Reply, Service, placeless};
 use crate::world::{World, mission};
 
 mod bookings;
+mod chorus;
 mod hub;
+mod money;
 
 const MISSIONS: &str = "/api/v1/matching/missions";
 
@@ -192,6 +194,8 @@ async fn every_kind_of_job_is_harmless_the_second_time() {
 
     bookings::play(&mut twice).await;
     hub::play(&mut twice).await;
+    chorus::play(&mut twice).await;
+    money::play(&mut twice).await;
 
     let missing: Vec<_> =
         jobs::KINDS.iter().map(|policy| policy.kind).filter(|kind| !twice.0.contains_key(*kind)).collect();

@@ -47,7 +47,10 @@ async fn a_session_starts_with_the_second_of_the_two_and_ends_with_its_room() {
     market.tells(&market.event("EV_5", "room_finished", &booking, None)).await;
     assert_eq!(market.status(&booking).await, "IN_PROGRESS");
     market.client.get(&format!("{}/{booking}", crate::market::JOIN)).await.expect(200);
-    market.wait(Duration::minutes(61)).await;
+    market.wait(Duration::minutes(1)).await;
+    market.joins(7, &booking, &market.client).await;
+    market.joins(8, &booking, &market.talent).await;
+    market.wait(Duration::minutes(60)).await;
     market.tells(&market.event("EV_6", "room_finished", &booking, None)).await;
     assert_eq!(market.status(&booking).await, "COMPLETED");
     market.wait(Duration::hours(2)).await;

@@ -13,6 +13,7 @@ use time::{Duration, OffsetDateTime};
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use workers::engine::Handlers;
 
 pub const PASSWORD: &str = "correct horse battery";
 /// Of [`PASSWORD`] with weak parameters: seeding must be quick, and a login renews it.
@@ -142,6 +143,17 @@ impl World {
     pub fn start_worker_with(&mut self, settings: &[&str]) {
         let config = self.worker_config(settings);
         self.running.push(tokio::spawn(workers::run(config, self.clock.clone(), self.stop.clone())));
+    }
+
+    /// Starts a worker whose runs are not quite as they come.
+    pub fn start_shaped_worker(
+        &mut self,
+        settings: &[&str],
+        shape: impl FnOnce(Handlers<workers::App>) -> Handlers<workers::App> + Send + 'static,
+    ) {
+        let config = self.worker_config(settings);
+        let (clock, stop) = (self.clock.clone(), self.stop.clone());
+        self.running.push(tokio::spawn(workers::run_with(config, clock, stop, shape)));
     }
 
     pub fn worker_config(&self, settings: &[&str]) -> workers::Config {

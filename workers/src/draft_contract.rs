@@ -10,7 +10,7 @@ pub async fn run(job: DraftContract, run: Run<App>) -> JobResult {
     let mut tx = run.begin().await?;
     let issued = match job.of {
         ContractOf::Assignment(id) => contracts::draft_for_assignment(&mut tx, id, now).await?,
-        ContractOf::Booking(_) => None,
+        ContractOf::Booking(id) => contracts::draft_for_booking(&mut tx, id, now).await?,
     };
     let Some(issued) = issued else {
         return run.done_without_effects();

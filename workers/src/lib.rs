@@ -143,6 +143,16 @@ pub fn handlers(app: App) -> Handlers<App> {
 
 /// One worker process, until `stop` is cancelled and what runs has ended.
 pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> io::Result<()> {
+    run_with(config, clock, stop, |handlers| handlers).await
+}
+
+/// As [`run`], with handlers that are not quite as they come.
+pub async fn run_with(
+    config: Config,
+    clock: Clock,
+    stop: CancellationToken,
+    shape: impl FnOnce(Handlers<App>) -> Handlers<App>,
+) -> io::Result<()> {
     if !config.worker_metrics.is_empty() {
         let address: std::net::SocketAddr = config.worker_metrics.parse().map_err(|error| {
             io::Error::new(io::ErrorKind::InvalidInput, format!("WORKER_METRICS: {error}"))
@@ -156,7 +166,7 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> io::R
         redis_url: config.redis_url,
         db: app.db.clone(),
         clock,
-        handlers: handlers(app),
+        handlers: shape(handlers(app)),
         crons: if config.worker_cron { SCHEDULE.to_vec() } else { Vec::new() },
         drain: std::time::Duration::from_secs(config.drain_seconds),
     };

@@ -15,7 +15,7 @@ pub async fn run(job: PollChorus, run: Run<App>) -> JobResult {
         Some(payment) => look(&*provider, payment, run).await,
         None => {
             let mut tx = run.begin().await?;
-            effects::chorus::looked_at(&mut tx).await?;
+            effects::chorus::looked_at(&mut tx, run.id()).await?;
             run.done(tx).await
         }
     }

@@ -7,12 +7,14 @@ use time::{Duration, OffsetDateTime};
 
 use super::{Contract, ContractEventKind, ContractKind, NewEvent, find_of_booking, get, insert_event, terms};
 use crate::assignments::AssignmentStatus;
+use crate::bookings::{self, BookingStatus};
 use crate::error::{Error, Result};
 use crate::ids::{AssignmentId, BookingId, ContractId, MissionId, QuoteId, UserId};
 use crate::missions::{self, Mission};
 use crate::parties::{self, Vat};
 use crate::quotes::{Parties, Quote};
 use crate::references::{self, Series};
+use crate::services::ServiceType;
 use crate::standing::Between;
 use crate::totals::{Line, VatGroup};
 use crate::{money, surcharges};
@@ -175,6 +177,44 @@ pub async fn list_undrafted(
     Ok(undrafted.fetch_all(conn).await?)
 }
 
+/// The contract of a booking that its talent has accepted; nothing when there is one, or when the booking is over.
+///
+/// Holds the booking: whoever ends it sees the contract, or this sees the end.
+pub async fn draft_for_booking(
+    conn: &mut PgConnection,
+    id: BookingId,
+    now: OffsetDateTime,
+) -> Result<Option<Issued>> {
+    let booking = bookings::lock(&mut *conn, id).await?;
+    let living = matches!(booking.status, BookingStatus::Confirmed | BookingStatus::Paid);
+    if !living || booking.ends_at <= now || find_of_booking(&mut *conn, id).await?.is_some() {
+        return Ok(None);
+    }
+    let between =
+        Between { client: booking.client_id, site: booking.establishment_id, talent: booking.talent_id };
+    let parties = Parties {
+        client: parties::of_client(&mut *conn, between.client, between.site).await?,
+        talent: parties::of_person(&mut *conn, between.talent).await?,
+    };
+    let vat = parties::vat_of(&mut *conn, between.talent).await?;
+    let line = Line::new(booking.option_name, 1_000, "forfait".to_owned(), booking.price_cents, vat.bps());
+    let draft = Draft {
+        source: Source::Booking(id),
+        between,
+        parties,
+        title: booking.title,
+        notes: booking.message,
+        place: (booking.kind == ServiceType::CoachingVideo).then(|| "en visioconférence".to_owned()),
+        period: Some((booking.starts_at, booking.ends_at)),
+        lines: vec![line],
+        discount_cents: 0,
+        vat: vec![included(booking.price_cents, vat)],
+        vat_mention: vat.mention().map(str::to_owned),
+        amount_cents: booking.price_cents,
+    };
+    Ok(Some(issue(conn, draft, now).await?))
+}
+
 async fn of_mission(
     conn: &mut PgConnection,
     mission: Mission,
@@ -218,51 +258,6 @@ async fn of_mission(
 pub fn included(amount_cents: i64, vat: Vat) -> VatGroup {
     let (base_cents, vat_cents) = money::included_vat(amount_cents, vat.bps());
     VatGroup { rate_bps: vat.bps(), base_cents, vat_cents }
-}
-
-/// A booking, as far as its contract needs it.
-#[derive(Debug)]
-pub struct Booked {
-    pub id: BookingId,
-    pub between: Between,
-    pub title: String,
-    pub period: (OffsetDateTime, OffsetDateTime),
-    pub place: Option<String>,
-    /// With VAT.
-    pub price_cents: i64,
-}
-
-/// The contract of a booking whose row the caller has locked; nothing when there is one.
-pub async fn issue_for_booking(
-    conn: &mut PgConnection,
-    booked: Booked,
-    now: OffsetDateTime,
-) -> Result<Option<Issued>> {
-    if find_of_booking(&mut *conn, booked.id).await?.is_some() {
-        return Ok(None);
-    }
-    let between = booked.between;
-    let parties = Parties {
-        client: parties::of_client(&mut *conn, between.client, between.site).await?,
-        talent: parties::of_person(&mut *conn, between.talent).await?,
-    };
-    let vat = parties::vat_of(&mut *conn, between.talent).await?;
-    let line = Line::new(booked.title.clone(), 1_000, "séance".into(), booked.price_cents, vat.bps());
-    let draft = Draft {
-        source: Source::Booking(booked.id),
-        between,
-        parties,
-        title: booked.title,
-        notes: None,
-        place: booked.place,
-        period: Some(booked.period),
-        lines: vec![line],
-        discount_cents: 0,
-        vat: vec![included(booked.price_cents, vat)],
-        vat_mention: vat.mention().map(str::to_owned),
-        amount_cents: booked.price_cents,
-    };
-    Ok(Some(issue(conn, draft, now).await?))
 }
 
 /// The contract of a quote that was accepted in this transaction.

@@ -168,7 +168,7 @@ pub use events::{ContractEvent, ContractEventKind, Origin, list as list_events};
 pub(crate) use events::{NewEvent, insert as insert_event};
 pub(crate) use issuing::sha256;
 pub use issuing::{
-    Booked, Draft, Issued, Source, draft_for_assignment, included, issue, issue_for_booking, issue_for_quote,
+    Draft, Issued, Source, draft_for_assignment, draft_for_booking, included, issue, issue_for_quote,
     list_undrafted,
 };
 pub(crate) use life::sign;

@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::ids::{EstablishmentId, InvoiceId, PaymentId, UserId};
-use crate::paris;
 use crate::parties::{Party, Vat};
+use crate::{establishments, paris};
 
 pub use amounts::{Amounts, Line, NewLine, Prices, Unit, VatLine, sums};
 pub use reading::{find, find_by_cause, find_for, find_of, get, list};
@@ -81,7 +81,7 @@ pub struct NewInvoice {
     pub delivery: (Date, Date),
     pub terms: Terms,
     pub payment_id: Option<PaymentId>,
-    /// Chorus Pro: the service of the public body, and its order.
+    /// Chorus Pro: the service of the public body (that of the site, when absent), and its order.
     pub buyer_reference: Option<String>,
     pub order_reference: Option<String>,
 }
@@ -164,6 +164,10 @@ pub async fn issue(conn: &mut PgConnection, new: NewInvoice, now: OffsetDateTime
     if let Some(issued) = reading::find_by_cause(conn, &new.cause).await? {
         return Ok(issued);
     }
+    let buyer_reference = match (new.buyer_reference, new.site) {
+        (None, Some(site)) => establishments::chorus_service(conn, site).await?,
+        (named, _) => named,
+    };
     let amounts = Amounts::of(&new.lines, new.prices);
     let issuer_id = new.issuer.id();
     let (Issuer::Talent(issuer) | Issuer::Platform(issuer)) = new.issuer;
@@ -191,7 +195,7 @@ pub async fn issue(conn: &mut PgConnection, new: NewInvoice, now: OffsetDateTime
             delivered_from: new.delivery.0,
             delivered_to: new.delivery.1,
             prepaid: paid_at.is_some(),
-            buyer_reference: new.buyer_reference,
+            buyer_reference,
             order_reference: new.order_reference,
             corrects: None,
         },

@@ -175,6 +175,14 @@ notification_types! {
     PayoutSent "PAYOUT_SENT"
         fr "Virement en route" "Votre part a été virée sur votre compte."
         en "Payout on its way" "Your share has been transferred to your account."
+    /// To the talent: the bank has what Stripe sent it.
+    BankPayoutArrived "BANK_PAYOUT_ARRIVED"
+        fr "Virement arrivé" "Votre banque a reçu le virement de votre compte de paiement."
+        en "Payout arrived" "Your bank has received what your payment account sent."
+    /// To the talent: the bank refused what Stripe sent it.
+    BankPayoutFailed "BANK_PAYOUT_FAILED"
+        fr "Virement refusé par la banque" "Votre banque a refusé un virement. Vérifiez vos coordonnées bancaires chez Stripe."
+        en "Payout refused by the bank" "Your bank has refused a payout. Check your bank details at Stripe."
     /// To admins: a member has reported a message of a conversation.
     MessageReported "MESSAGE_REPORTED"
         fr "Message signalé" "Un membre d’une conversation a signalé un message. Lisez la conversation et décidez."

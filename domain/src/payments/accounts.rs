@@ -45,6 +45,15 @@ pub async fn find(conn: &mut PgConnection, user: UserId) -> Result<Option<Connec
     Ok(account.fetch_optional(conn).await?)
 }
 
+/// Whose account it is.
+pub async fn find_owner(conn: &mut PgConnection, account: &str) -> Result<Option<UserId>> {
+    let owner = sqlx::query_scalar!(
+        r#"select user_id as "user_id: UserId" from connect_accounts where account_id = $1"#,
+        account
+    );
+    Ok(owner.fetch_optional(conn).await?)
+}
+
 pub async fn insert(conn: &mut PgConnection, user: UserId, account: &str, now: OffsetDateTime) -> Result<()> {
     sqlx::query!(
         "insert into connect_accounts (user_id, account_id, created_at, synced_at) values ($1, $2, $3, 'epoch')

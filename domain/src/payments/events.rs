@@ -22,6 +22,9 @@ pub struct StripeEvent {
     pub created: i64,
     #[serde(default)]
     pub livemode: bool,
+    /// Whose it is, where it is not the platform's own.
+    #[serde(default)]
+    pub account: Option<String>,
     data: Data,
 }
 
@@ -49,8 +52,8 @@ impl StripeEvent {
             | "charge.refunded"
             | "charge.dispute.created"
             | "charge.dispute.closed" => Concern::Payment,
-            "account.updated" => Concern::Account,
-            // Transfers and payouts are learnt from the answer to our own call; a reconcile compares the rest.
+            "account.updated" | "transfer.created" | "transfer.reversed" | "payout.paid"
+            | "payout.failed" => Concern::Account,
             _ => Concern::Nobody,
         }
     }

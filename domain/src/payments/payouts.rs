@@ -195,7 +195,7 @@ async fn obstacle(conn: &mut PgConnection, payment: &Payment) -> Result<Option<&
     }
     let row = sqlx::query!(
         r#"select u.status = 'VERIFIED' as "in_good_standing!",
-                  exists (select from contracts c where c.id = $2 and c.status = 'DISPUTED') as "contested!",
+                  exists (select from contracts c where (c.id = $2 or c.booking_id = $3) and c.status = 'DISPUTED') as "contested!",
                   exists (select from bookings b where b.id = $3 and b.status = 'DISPUTED') as "booking_contested!"
              from users u where u.id = $1"#,
         payment.talent_id.0,
@@ -230,6 +230,44 @@ pub async fn mark_sent(
         return Ok(false);
     }
     ledger::paid_out(conn, &payment, payout, *cents, transfer_id, now).await
+}
+
+/// Stripe tells of a transfer whose answer was lost.
+pub async fn learn_sent(
+    conn: &mut PgConnection,
+    id: PayoutId,
+    transfer_id: &str,
+    cents: i64,
+    now: OffsetDateTime,
+) -> Result<Option<Payment>> {
+    let found =
+        select_payouts!("where o.id = $1 and o.status = 'SENDING' and o.amount_cents = $2", id.0, cents);
+    let Some(payout) = found.fetch_optional(&mut *conn).await? else { return Ok(None) };
+    let payment = super::get(&mut *conn, payout.payment_id).await?;
+    let transfer = Transfer { payment, payout, account: String::new(), cents, asked_before: None };
+    let sent = mark_sent(conn, &transfer, transfer_id, now).await?;
+    Ok(sent.then_some(transfer.payment))
+}
+
+/// Stripe tells how much of a transfer was taken back in all. What nobody here asked for was taken back on Stripe's own pages.
+pub async fn learn_reversed(
+    conn: &mut PgConnection,
+    transfer_id: &str,
+    reversed_cents: i64,
+    now: OffsetDateTime,
+) -> Result<bool> {
+    let found = select_payouts!("where o.transfer_id = $1", transfer_id).fetch_optional(&mut *conn).await?;
+    let Some(payment) = found.map(|payout| payout.payment_id) else { return Ok(false) };
+    let payment = super::lock(&mut *conn, payment).await?;
+    let Some(payout) = find(&mut *conn, payment.id).await? else { return Ok(false) };
+    let more = reversed_cents - payout.reversed_cents;
+    if more <= 0 {
+        return Ok(false);
+    }
+    sqlx::query!("update payouts set reversed_cents = $2 where id = $1", payout.id.0, reversed_cents)
+        .execute(&mut *conn)
+        .await?;
+    ledger::payout_reversed_elsewhere(conn, &payment, &payout, more, reversed_cents, now).await
 }
 
 /// Stripe refused: nothing moved, and the next try is another one.

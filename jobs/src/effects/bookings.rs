@@ -1,6 +1,7 @@
 //! What the events of a booking set off.
 
 use domain::bookings::{Booking, BookingStatus, Cancelled, Completed, EndCause, Look, Progress, Unmet};
+use domain::contracts::{self, CalledOff, Source};
 use domain::error::Result;
 use domain::ids::UserId;
 use domain::notifications::{About, NotificationType};
@@ -11,7 +12,10 @@ use domain::{Tx, messages};
 use time::OffsetDateTime;
 
 use crate::ledger::{self, NewJob};
-use crate::{CloseRoom, ConcludeBooking, ExpireBooking, Notify, ProcessVideoEvent, RemindBooking, Reminder};
+use crate::{
+    CloseRoom, ConcludeBooking, ContractOf, DraftContract, ExpireBooking, Notify, ProcessVideoEvent,
+    RemindBooking, Reminder,
+};
 
 fn notice(booking: &Booking, kind: NotificationType, user_id: UserId) -> NewJob {
     NewJob::of(&Notify { user_id, kind, about: About::Booking(booking.id) })
@@ -36,7 +40,8 @@ pub async fn accepted(tx: &mut Tx, booking: &Booking, now: OffsetDateTime) -> Re
     let expire = ExpireBooking { booking_id: booking.id, unmet: Unmet::Payment };
     let timer = booking.pay_by.map(|pay_by| NewJob::of(&expire).at(pay_by));
     let notice = notice(booking, NotificationType::BookingConfirmed, booking.client_id);
-    ledger::enqueue(tx, [notice].into_iter().chain(timer)).await?;
+    let contract = NewJob::of(&DraftContract { of: ContractOf::Booking(booking.id) });
+    ledger::enqueue(tx, [notice, contract].into_iter().chain(timer)).await?;
     say(tx, booking, "Le talent a accepté la réservation.", now).await
 }
 
@@ -99,6 +104,7 @@ pub async fn cancelled(tx: &mut Tx, cancelled: &Cancelled, now: OffsetDateTime) 
         jobs.push(close.once(format!("close-room:{}:cancelled", booking.id)));
     }
     ledger::enqueue(tx, jobs).await?;
+    contracts::call_off(tx, CalledOff::Booking(booking.id), now).await?;
     let closed = closing::booking_ended(tx, booking.id, cancelled.due_cents, now).await?;
     super::payments::closed(tx, &closed).await?;
     say(tx, booking, message, now).await
@@ -107,7 +113,10 @@ pub async fn cancelled(tx: &mut Tx, cancelled: &Cancelled, now: OffsetDateTime) 
 /// A session went on or was judged.
 pub async fn progressed(tx: &mut Tx, progress: &Progress, now: OffsetDateTime) -> Result<()> {
     match progress {
-        Progress::Started(booking) => say(tx, booking, "La séance a commencé.", now).await,
+        Progress::Started(booking) => {
+            contracts::mark_started(tx, Source::Booking(booking.id), now).await?;
+            say(tx, booking, "La séance a commencé.", now).await
+        }
         Progress::Completed(done) => completed(tx, done, now).await,
         Progress::Missed(missed) => cancelled(tx, missed, now).await,
     }
@@ -117,6 +126,7 @@ pub async fn progressed(tx: &mut Tx, progress: &Progress, now: OffsetDateTime) -
 pub async fn completed(tx: &mut Tx, completed: &Completed, now: OffsetDateTime) -> Result<()> {
     let booking = &completed.booking;
     ledger::enqueue(tx, both(booking, NotificationType::BookingCompleted)).await?;
+    contracts::mark_completed(tx, Source::Booking(booking.id), now).await?;
     let closed = closing::booking_completed(tx, booking.id, now).await?;
     super::payments::closed(tx, &closed).await?;
     say(tx, booking, "La séance est terminée.", now).await

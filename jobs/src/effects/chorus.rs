@@ -2,6 +2,7 @@
 
 use domain::chorus::{self, Deferred, HandIn, Paid, Rejected, Submission};
 use domain::error::Result;
+use domain::ids::JobId;
 use domain::notifications::NotificationType;
 use domain::payments::Payment;
 use domain::{Tx, money};
@@ -45,10 +46,12 @@ pub async fn issued(tx: &mut Tx, hand_in: &HandIn, now: OffsetDateTime) -> Resul
     ledger::enqueue(tx, jobs).await
 }
 
-/// It is time to look at what Chorus has.
-pub async fn looked_at(tx: &mut Tx) -> Result<()> {
+/// It is time to look at what Chorus has, once for each tick of the clock.
+pub async fn looked_at(tx: &mut Tx, tick: JobId) -> Result<()> {
     let sent = chorus::list_sent(tx).await?;
-    let look = |payment| NewJob::of(&PollChorus { payment_id: Some(payment) });
+    let look = |payment| {
+        NewJob::of(&PollChorus { payment_id: Some(payment) }).once(format!("poll-chorus:{tick}:{payment}"))
+    };
     ledger::enqueue(tx, sent.into_iter().map(look).collect::<Vec<_>>()).await
 }
 

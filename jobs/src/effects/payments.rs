@@ -2,7 +2,7 @@
 
 use domain::error::Result;
 use domain::ids::UserId;
-use domain::notifications::NotificationType;
+use domain::notifications::{NewNotification, NotificationType};
 use domain::payments::accounts::Synced;
 use domain::payments::closing::Closed;
 use domain::payments::events::{Concern, StripeEvent};
@@ -10,7 +10,7 @@ use domain::payments::payouts::Scheduled;
 use domain::payments::refunds::{Refunded, Requested};
 use domain::payments::settling::Settled;
 use domain::payments::{DisputeStatus, Payment, RefundWay, payouts};
-use domain::{Tx, money};
+use domain::{Tx, live, money, notifications};
 use time::OffsetDateTime;
 
 use crate::alert_money::{AlertMoney, MoneyTrouble};
@@ -135,6 +135,24 @@ pub async fn paid_out(tx: &mut Tx, payment: &Payment) -> Result<()> {
 pub async fn payout_refused(tx: &mut Tx, payment: &Payment, key: &str, refusal: &str) -> Result<()> {
     let detail = format!("Paiement {} : {refusal}", payment.id);
     ledger::enqueue(tx, [alert(MoneyTrouble::PayoutRefused, key.to_owned(), detail)]).await
+}
+
+/// A talent's bank has taken what Stripe sent it, or has not. In the app alone: there is nothing here to link to.
+pub async fn bank_answered(
+    tx: &mut Tx,
+    talent: UserId,
+    arrived: bool,
+    event: &str,
+    now: OffsetDateTime,
+) -> Result<()> {
+    let kind = match arrived {
+        true => NotificationType::BankPayoutArrived,
+        false => NotificationType::BankPayoutFailed,
+    };
+    let notice =
+        NewNotification { user: talent, kind, data: serde_json::json!({}), cause: format!("stripe:{event}") };
+    let told = notifications::insert(tx, &[notice], now).await?;
+    live::tell(tx, now, told).await
 }
 
 /// Stripe and the ledger do not say the same.

@@ -53,6 +53,8 @@ impl Storage {
                 let store = AmazonS3Builder::from_env()
                     .with_bucket_name(bucket)
                     .with_client_options(client_options())
+                    // An endpoint that is named without TLS is meant so: a store in the same network.
+                    .with_allow_http(endpoint_is_plain())
                     .with_retry(retries())
                     .build()
                     .map_err(Error::Away)?;
@@ -89,6 +91,12 @@ fn retries() -> RetryConfig {
     RetryConfig { max_retries: 2, retry_timeout: Duration::from_secs(10), backoff: BackoffConfig::default() }
 }
 
+fn endpoint_is_plain() -> bool {
+    ["AWS_ENDPOINT", "AWS_ENDPOINT_URL"]
+        .into_iter()
+        .any(|name| std::env::var(name).is_ok_and(|url| url.starts_with("http://")))
+}
+
 fn client_options() -> ClientOptions {
     ClientOptions::new().with_timeout(Duration::from_secs(10)).with_connect_timeout(Duration::from_secs(3))
 }
@@ -97,17 +105,31 @@ fn client_options() -> ClientOptions {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a_folder_keeps_what_it_is_given() {
-        let folder = std::env::temp_dir().join(format!("storage-{}", std::process::id()));
-        let storage = Storage::open(Url::from_directory_path(&folder).unwrap().as_str()).unwrap();
+    async fn keeps_what_it_is_given(storage: &Storage) {
         let key = "documents/invoice/1.pdf";
         assert!(matches!(storage.get(key).await, Err(Error::Missing(_))));
         for _ in 0..2 {
             storage.put(key, Bytes::from_static(b"%PDF")).await.unwrap();
         }
         assert_eq!(storage.get(key).await.unwrap(), Bytes::from_static(b"%PDF"));
+    }
+
+    #[tokio::test]
+    async fn a_folder_keeps_what_it_is_given() {
+        let folder = std::env::temp_dir().join(format!("storage-{}", std::process::id()));
+        let storage = Storage::open(Url::from_directory_path(&folder).unwrap().as_str()).unwrap();
+        keeps_what_it_is_given(&storage).await;
+        let again = Storage::open(folder.to_str().unwrap()).unwrap();
+        assert!(again.get("documents/invoice/1.pdf").await.is_ok(), "the same folder by its path");
         std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    /// Against an empty bucket, where one is named: `STORAGE_TEST_URL=s3://bucket/prefix` with `AWS_ENDPOINT` and the rest.
+    #[tokio::test]
+    async fn a_bucket_keeps_what_it_is_given() {
+        if let Ok(url) = std::env::var("STORAGE_TEST_URL") {
+            keeps_what_it_is_given(&Storage::open(&url).unwrap()).await;
+        }
     }
 
     #[test]

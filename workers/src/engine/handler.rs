@@ -13,8 +13,10 @@ use super::outcome::{Done, JobError, JobResult};
 /// A run past its time-out is dropped; past this much more, its worker's beat no longer covers it.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
 
-pub(super) type Handler<C> =
-    Arc<dyn Fn(Run<C>) -> Pin<Box<dyn Future<Output = JobResult> + Send>> + Send + Sync>;
+/// A run under way.
+pub type Running = Pin<Box<dyn Future<Output = JobResult> + Send>>;
+
+pub(super) type Handler<C> = Arc<dyn Fn(Run<C>) -> Running + Send + Sync>;
 
 /// The handlers of a process, by kind. What is not here is not claimed.
 #[derive(Clone)]
@@ -72,6 +74,19 @@ impl<C: Clone + Send + Sync + 'static> Handlers<C> {
         });
         let policy = J::POLICY;
         self.by_kind.insert(policy.kind, Entry { policy, handler, together });
+        self
+    }
+
+    /// Puts something around every run, such as what ends it half-way in a test.
+    #[must_use]
+    pub fn around<W>(mut self, wrap: W) -> Self
+    where
+        W: Fn(&'static str, Running) -> Running + Clone + Send + Sync + 'static,
+    {
+        for (kind, entry) in &mut self.by_kind {
+            let (kind, inner, wrap) = (*kind, entry.handler.clone(), wrap.clone());
+            entry.handler = Arc::new(move |run| wrap(kind, inner(run)));
+        }
         self
     }
 

@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use handler::{Handlers, Part, Run};
+pub use handler::{Handlers, Part, Run, Running as Underway};
 pub use outcome::{Done, JobError, JobResult};
 
 use backend::LedgerBackend;

@@ -1,4 +1,4 @@
-//! Our side of `make interop` with software that knows Stripe: reads JSON lines, answers each with a line.
+//! Our side of `make interop` with software that knows Stripe, or OAuth2: reads JSON lines, answers each with a line.
 
 use std::io::{self, BufRead};
 use std::process::ExitCode;
@@ -8,9 +8,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use stripe_connect::{Fault, NewAccount, NewCustomer, NewIntent, NewRefund, Payments, Stripe, signature};
 use time::OffsetDateTime;
+use workers::chorus::{Chorus, Deposit, Piste};
+use workers::config::ChorusConfig;
 
 #[derive(Debug, Parser)]
-#[command(name = "stripe-interop", version)]
+#[command(name = "interop", version)]
 struct Cli {
     #[command(subcommand)]
     mode: Mode,
@@ -20,6 +22,19 @@ struct Cli {
 enum Mode {
     /// Verify signatures of webhooks: `{"header", "body", "secrets", "now"}`.
     Verify,
+    /// Hand an invoice in to who speaks Chorus Pro's HTTP, as often as there are lines: `{"reference"}`.
+    Chorus {
+        #[arg(long)]
+        token_url: String,
+        #[arg(long)]
+        base: String,
+        #[arg(long)]
+        client_id: String,
+        #[arg(long)]
+        client_secret: String,
+        #[arg(long)]
+        account: String,
+    },
     /// Ask a server that speaks Stripe's HTTP: `{"call", "key", …}`.
     Call {
         #[arg(long)]
@@ -35,6 +50,11 @@ struct Webhook {
     body: String,
     secrets: Vec<String>,
     now: i64,
+}
+
+#[derive(Deserialize)]
+struct Invoice {
+    reference: String,
 }
 
 #[derive(Deserialize)]
@@ -57,7 +77,7 @@ async fn main() -> ExitCode {
     match run(Cli::parse().mode).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("stripe-interop: {error}");
+            eprintln!("interop: {error}");
             ExitCode::FAILURE
         }
     }
@@ -70,6 +90,26 @@ async fn run(mode: Mode) -> io::Result<()> {
                 let said: Webhook = serde_json::from_str(&line?)?;
                 let verdict = signature::verify(&said.header, said.body.as_bytes(), &said.secrets, said.now);
                 println!("{}", verdict.map_or_else(|bad| format!("{bad:?}"), |()| "Good".to_owned()));
+            }
+        }
+        Mode::Chorus { token_url, base, client_id, client_secret, account } => {
+            let config = ChorusConfig {
+                chorus_client_id: client_id,
+                chorus_client_secret: client_secret,
+                chorus_account: account,
+                chorus_token_url: token_url,
+                chorus_api_base: base,
+            };
+            let chorus = Piste::new(&config).map_err(io::Error::other)?;
+            let lines: Vec<String> = io::stdin().lock().lines().collect::<Result<_, _>>()?;
+            for line in lines {
+                let said: Invoice = serde_json::from_str(&line)?;
+                let invoice = Deposit { reference: said.reference, pdf: b"%PDF-1.7".to_vec() };
+                let answer = match chorus.submit(&invoice).await {
+                    Ok(flow) => json!({ "ok": flow }),
+                    Err(fault) => json!({ "fault": fault.to_string() }),
+                };
+                println!("{answer}");
             }
         }
         Mode::Call { base, key } => {

@@ -1,0 +1,46 @@
+//! The jobs of Chorus Pro: an invoice handed in, followed, dunned, paid; and one refused.
+
+use jobs::PollChorus;
+use jobs::ledger::NewJob;
+use time::Duration;
+
+use super::Delivered;
+use crate::chorus::Public;
+
+pub(super) async fn play(twice: &mut Delivered) {
+    let mut public = Public::new(100_000).await;
+    let (_, paid) = public.deferred().await;
+    twice.again(&public.money.world).await;
+    for wait in [Duration::hours(34), Duration::seconds(10)] {
+        pass(&mut public, twice, wait).await;
+    }
+    look(&public, twice).await;
+    for wait in [Duration::days(30), Duration::days(15)] {
+        pass(&mut public, twice, wait).await;
+    }
+    public.chorus.say("MISE_EN_PAIEMENT", None);
+    look(&public, twice).await;
+    assert_eq!(public.submission(&paid).await["status"], "PAID");
+    public.money.world.end().await;
+
+    let mut public = Public::new(100_000).await;
+    let (_, refused) = public.deferred().await;
+    for wait in [Duration::hours(34), Duration::seconds(10)] {
+        pass(&mut public, twice, wait).await;
+    }
+    public.chorus.say("REJETEE", Some("Engagement inconnu"));
+    look(&public, twice).await;
+    assert_eq!(public.submission(&refused).await["status"], "REJECTED");
+    public.money.world.end().await;
+}
+
+async fn pass(public: &mut Public, twice: &mut Delivered, wait: Duration) {
+    public.money.advance(wait);
+    public.money.return_all().await;
+    twice.again(&public.money.world).await;
+}
+
+async fn look(public: &Public, twice: &mut Delivered) {
+    public.money.world.enqueue(NewJob::of(&PollChorus { payment_id: None })).await;
+    twice.again(&public.money.world).await;
+}

@@ -1,0 +1,47 @@
+//! The jobs of money: paid, paid out, given back, compared; and asked for in vain.
+
+use jobs::ReconcileStripe;
+use jobs::ledger::NewJob;
+use serde_json::json;
+use time::Duration;
+
+use super::Delivered;
+use crate::money::Money;
+
+pub(super) async fn play(twice: &mut Delivered) {
+    let mut money = Money::new().await;
+    let (mission, payment) = money.paid().await;
+    twice.again(&money.world).await;
+    money.onboarded().await;
+    twice.again(&money.world).await;
+    money.accepted(&mission, 480).await;
+    twice.again(&money.world).await;
+    money.advance(Duration::hours(49));
+    money.return_all().await;
+    money.drain().await;
+    twice.again(&money.world).await;
+    assert_eq!(money.stripe.objects("transfer").len(), 1);
+    let part = json!({ "amountCents": 5_000, "reason": "Geste commercial" });
+    money.admin.post(&format!("/api/v1/payments/{payment}/refund"), part).await.expect(201);
+    money.drain().await;
+    twice.again(&money.world).await;
+    assert_eq!(
+        (money.stripe.objects("refund").len(), money.stripe.objects("transfer_reversal").len()),
+        (1, 1)
+    );
+    money.world.enqueue(NewJob::of(&ReconcileStripe {})).await;
+    twice.again(&money.world).await;
+    money.check().await;
+    money.world.end().await;
+
+    let money = Money::new().await;
+    let mission = money.signed().await;
+    let asked = money.intent(&mission).await;
+    let cancel = format!("/api/v1/matching/missions/{mission}/cancel");
+    money.client.post(&cancel, json!({ "reason": "Erreur" })).await.expect(200);
+    money.drain().await;
+    twice.again(&money.world).await;
+    let id = asked["paymentId"].as_str().unwrap();
+    assert_eq!(money.payment(id).await["status"], "CANCELLED");
+    money.world.end().await;
+}
