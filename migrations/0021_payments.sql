@@ -134,7 +134,8 @@ create type ledger_account as enum (
     'COMMISSION',   -- earned, without VAT
     'VAT',          -- on our commission, owed to the state
     'DISPUTED',     -- held back by a bank until it has decided
-    'STRIPE_FEES'   -- what Stripe charges us
+    'STRIPE_FEES',  -- what Stripe charges us
+    'LOSSES'        -- what banks took beyond what was left of a payment
 );
 create type ledger_event as enum (
     'PAID', 'PAID_OUT', 'PAYOUT_REVERSED', 'REFUNDED', 'DISPUTE_OPENED', 'DISPUTE_WON', 'DISPUTE_LOST',

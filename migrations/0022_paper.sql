@@ -30,7 +30,7 @@ create table invoices (
     cause            text         not null unique,
     -- Of a credit note, the invoice that it takes back.
     corrects_id      uuid         references invoices,
-    payment_id       uuid,
+    payment_id       uuid         references payments,
     issued_at        timestamptz  not null,
     due_on           date         not null,
     paid_at          timestamptz,

@@ -54,7 +54,7 @@ struct ConnectStatus {
     charges_enabled: bool,
     payouts_enabled: bool,
     /// What Stripe still wants to know, in its own words.
-    #[oai(validator(max_items = 100))]
+    #[oai(validator(max_items = 100, max_length = 200))]
     currently_due: Vec<String>,
 }
 
@@ -85,10 +85,13 @@ impl From<Option<ConnectAccount>> for ConnectStatus {
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
 struct BalanceView {
     /// Owed to the talent, whether it is due yet or not; below zero the talent owes.
+    #[oai(validator(minimum(value = "-999999999999"), maximum(value = "999999999999")))]
     owed_cents: i64,
     /// Of it, what waits for its time.
+    #[oai(validator(minimum(value = "-999999999999"), maximum(value = "999999999999")))]
     scheduled_cents: i64,
     /// Transferred until today, less what was taken back.
+    #[oai(validator(minimum(value = "-999999999999"), maximum(value = "999999999999")))]
     paid_out_cents: i64,
     #[oai(validator(min_length = 3, max_length = 3))]
     currency: String,
@@ -102,6 +105,7 @@ struct TransactionView {
     id: Uuid,
     event: MoneyEvent,
     /// Positive where the caller got it.
+    #[oai(validator(minimum(value = "-999999999999"), maximum(value = "999999999999")))]
     amount_cents: i64,
     created_at: OffsetDateTime,
     payment_id: Option<Uuid>,
@@ -133,7 +137,7 @@ struct TransactionPage {
 }
 
 /// Keeps what Stripe says of an account now.
-async fn sync(app: &App, account: &Account) -> ApiResult<()> {
+async fn sync(app: &App, account: &Account, asked: OffsetDateTime) -> ApiResult<()> {
     let told = Told {
         account_id: &account.id,
         charges_enabled: account.charges_enabled,
@@ -141,7 +145,7 @@ async fn sync(app: &App, account: &Account) -> ApiResult<()> {
         details_submitted: account.details_submitted,
         currently_due: &account.currently_due,
         // By our clock, a little behind: an event that Stripe sends while we ask should count.
-        at: app.clock.now() - time::Duration::seconds(5),
+        at: asked - time::Duration::seconds(5),
     };
     let mut tx = app.db.begin().await?;
     if let Some(synced) = accounts::sync(&mut tx, told).await? {
@@ -189,6 +193,8 @@ impl ConnectApi {
     }
 
     /// Whether one can be paid
+    ///
+    /// As Stripe says it: asked anew until an account may be paid, and then kept by its events.
     #[oai(path = "/payments/connect/status", method = "get", operation_id = "getConnectStatus")]
     async fn get_connect_status(
         &self,
@@ -200,8 +206,9 @@ impl ConnectApi {
         match known {
             // Who comes back from Stripe looks before its event has come.
             Some(account) if !account.payouts_enabled => {
+                let asked = app.clock.now();
                 match provider.get_account(&account.account_id).await {
-                    Ok(told) => sync(&app, &told).await?,
+                    Ok(told) => sync(&app, &told, asked).await?,
                     Err(fault) => tracing::warn!(%fault, "an account is shown as it was"),
                 }
                 let known = accounts::find(&mut *app.db.conn().await?, caller.0.user).await?;
@@ -212,6 +219,8 @@ impl ConnectApi {
     }
 
     /// What one has coming
+    ///
+    /// Drawn from the ledger: what is owed, what of it has its time, and what was transferred.
     #[oai(path = "/me/balance", method = "get", operation_id = "getMyBalance")]
     async fn get_my_balance(&self, app: Data<&App>, caller: Auth<AnyTalent>) -> ApiResult<Json<BalanceView>> {
         let balance = reading::balance(&mut *app.db.conn().await?, caller.0.user).await?;

@@ -99,6 +99,11 @@ impl App {
         let bus = Bus::new(redis.clone(), &config.redis_prefix);
         let db =
             Db::connect(&config.database_url, config.database_connections, bus).map_err(io::Error::other)?;
+        let payments = config.stripe.connect().map_err(io::Error::other)?;
+        if payments.is_some() && config.stripe_webhook_secret.is_empty() {
+            let missing = "STRIPE_WEBHOOK_SECRET is missing: nothing that is paid would be settled";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, missing));
+        }
         Ok(Self {
             hub: live::Hub::start(
                 db.clone(),
@@ -116,7 +121,7 @@ impl App {
             origins: config.cors_origins.clone(),
             header_timeout: config.header_timeout,
             frontend_url: config.frontend_url.trim_end_matches('/').into(),
-            payments: config.stripe.connect().map_err(io::Error::other)?,
+            payments,
             stripe_webhook_secrets: config.stripe_webhook_secret.clone(),
             stripe_is_live: config.stripe.is_live(),
             storage: Storage::open(&config.storage_url)

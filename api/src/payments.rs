@@ -151,6 +151,10 @@ impl App {
 /// No answer that could be given to anybody else: what was asked for is stored, and asking again is the same.
 pub fn no_answer(fault: Fault) -> ApiError {
     tracing::warn!(%fault, "Stripe does not answer as hoped");
+    if matches!(fault, Fault::Refused { .. }) {
+        let message = "The payment provider refuses this; people have to look";
+        return ApiError::Unavailable { code: "PAYMENT_PROVIDER_REFUSES", message };
+    }
     ApiError::Unavailable {
         code: "PAYMENT_PROVIDER_AWAY",
         message: "The payment provider is away; try again",
@@ -248,7 +252,12 @@ impl PaymentsApi {
         id: Path<Uuid>,
     ) -> ApiResult<Json<PaymentView>> {
         let mut conn = app.db.conn().await?;
-        Ok(Json(reading::get_for(&mut conn, PaymentId(id.0), caller.0).await?.into()))
+        let mut payment = reading::get_for(&mut conn, PaymentId(id.0), caller.0).await?;
+        if payment.talent_id == caller.0.user {
+            // Why a card was declined is its holder's.
+            payment.failure_code = None;
+        }
+        Ok(Json(payment.into()))
     }
 
     /// Give a payment back

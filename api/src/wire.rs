@@ -32,8 +32,7 @@ pub enum Tag {
     Messages,
     /// What one is told in the app.
     Notifications,
-    /// Paying, being paid, and giving back.
-    /// Invoices, and what they say.
+    /// Paying, being paid, giving back; invoices, and what they say.
     Payments,
     /// For admins.
     Admin,

@@ -10,7 +10,6 @@ use crate::establishments::OrganizationType;
 use crate::ids::{EstablishmentId, InvoiceId, MissionId, PaymentId};
 use crate::invoices::{self, Invoice};
 use crate::parties::Party;
-use crate::payments::payouts::{self, Scheduled};
 use crate::payments::settling::{self, Settled};
 use crate::payments::{self, Payment, PaymentMethod, PaymentStatus, asking, invoicing};
 use crate::sessions::Viewer;
@@ -186,8 +185,8 @@ pub struct HandIn {
     pub invoice: Invoice,
     /// What was issued just now, with the invoice.
     pub issued: Vec<Invoice>,
-    /// Chorus was asked before, and nobody knows what it did.
-    pub asked_before: bool,
+    /// When Chorus was asked before: nobody knows what it did.
+    pub asked_at: Option<OffsetDateTime>,
 }
 
 /// The invoice of a deferred payment, issued where it was not, and owed from then on. None when there is nothing to hand in.
@@ -202,10 +201,10 @@ pub async fn prepare(
     if submission.status != ChorusStatus::Pending {
         return Ok(None);
     }
-    let asked_before = submission.asked_at.is_some();
+    let asked_at = submission.asked_at;
     if let Some(invoice) = submission.invoice_id {
         let invoice = invoices::get(conn, invoice).await?;
-        return Ok(Some(HandIn { payment, invoice, issued: Vec::new(), asked_before }));
+        return Ok(Some(HandIn { payment, invoice, issued: Vec::new(), asked_at }));
     }
     ledger::chorus_accepted(&mut *conn, &payment, now).await?;
     let issued = invoicing::issue(&mut *conn, &payment, platform, now).await?;
@@ -213,7 +212,7 @@ pub async fn prepare(
     sqlx::query!("update chorus_submissions set invoice_id = $2 where payment_id = $1", id.0, invoice.id.0)
         .execute(conn)
         .await?;
-    Ok(Some(HandIn { payment, invoice, issued, asked_before }))
+    Ok(Some(HandIn { payment, invoice, issued, asked_at }))
 }
 
 /// Chorus is about to be asked.
@@ -282,21 +281,13 @@ async fn end(
     Ok(ended.execute(conn).await?.rows_affected() > 0)
 }
 
-/// The public accountant has paid. See `jobs::effects::chorus::paid`.
-#[derive(Debug)]
-#[must_use = "a payment has effects"]
-pub struct Paid {
-    pub settled: Settled,
-    /// The work was accepted long ago.
-    pub payouts: Option<Scheduled>,
-}
-
+/// The public accountant has paid. See `jobs::effects::payments::settled`.
 pub async fn mark_paid(
     conn: &mut PgConnection,
     id: PaymentId,
     state: &str,
     now: OffsetDateTime,
-) -> Result<Option<Paid>> {
+) -> Result<Option<Settled>> {
     let mut payment = payments::lock(&mut *conn, id).await?;
     if !end(&mut *conn, id, &[ChorusStatus::Sent], ChorusStatus::Paid, (Some(state), None), now).await? {
         return Ok(None);
@@ -308,15 +299,7 @@ pub async fn mark_paid(
     if let Some(invoice) = get(&mut *conn, id).await?.invoice_id {
         invoices::mark_paid(&mut *conn, invoice, now).await?;
     }
-    let settled = settling::settle(&mut *conn, payment, now).await?;
-    let done = match settled.payment.contract_id {
-        Some(contract) => {
-            contracts::get(&mut *conn, contract).await?.status == contracts::ContractStatus::Completed
-        }
-        None => false,
-    };
-    let payouts = if done { payouts::schedule(conn, id, now + payouts::AFTER).await? } else { None };
-    Ok(Some(Paid { settled, payouts }))
+    settling::settle(conn, payment, now).await.map(Some)
 }
 
 /// Nobody will pay this invoice. See `jobs::effects::chorus::rejected`.
@@ -347,8 +330,12 @@ pub async fn withdraw(
     id: PaymentId,
     now: OffsetDateTime,
 ) -> Result<Option<Rejected>> {
-    let asked = find(&mut *conn, id).await?.is_none_or(|submission| submission.asked_at.is_some());
-    if asked {
+    // Held until the end: whoever is about to ask Chorus waits, and then has nothing to hand in.
+    let unasked = sqlx::query_scalar!(
+        r#"select true as "unasked!" from chorus_submissions where payment_id = $1 and asked_at is null for update"#,
+        id.0,
+    );
+    if unasked.fetch_optional(&mut *conn).await?.is_none() {
         return Ok(None);
     }
     give_up(conn, id, &[ChorusStatus::Pending], ChorusStatus::Withdrawn, (None, None), now).await

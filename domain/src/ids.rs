@@ -35,7 +35,6 @@ ids!(
     BookingId,
     ContractId,
     ConversationId,
-    CreditNoteId,
     DocumentId,
     EmailChangeId,
     EstablishmentId,

@@ -26,6 +26,7 @@ pub enum Account {
     Vat,
     Disputed,
     StripeFees,
+    Losses,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, sqlx::Type)]
@@ -196,6 +197,18 @@ pub async fn dispute_won(conn: &mut PgConnection, payment: &Payment, now: Offset
     let postings = [ours(Account::Disputed, -cents), ours(Account::Stripe, cents)];
     let cause = format!("dispute-won:{}", payment.id);
     post(conn, Event::DisputeWon, &cause, About::payment(payment), postings, now).await
+}
+
+/// A bank took more back than was left of a payment, because the client had got it already: that is lost.
+pub async fn dispute_lost_beyond(
+    conn: &mut PgConnection,
+    payment: &Payment,
+    cents: i64,
+    now: OffsetDateTime,
+) -> Result<bool> {
+    let postings = [ours(Account::Losses, cents), ours(Account::Disputed, -cents)];
+    let cause = format!("dispute-lost:{}", payment.id);
+    post(conn, Event::DisputeLost, &cause, About::payment(payment), postings, now).await
 }
 
 /// A public body owes a payment, by its invoice.

@@ -15,7 +15,8 @@ pub struct SubmitChorus {
 
 impl Job for SubmitChorus {
     /// Three calls with a file, at most.
-    const POLICY: Policy = Policy::new("submit-chorus", queues::DEFAULT).timeout(Duration::from_secs(120));
+    const POLICY: Policy =
+        Policy::new("submit-chorus", queues::DEFAULT).attempts(200).timeout(Duration::from_secs(120));
 
     fn unique_key(&self) -> Option<String> {
         Some(format!("submit-chorus:{}", self.payment_id))

@@ -41,8 +41,8 @@ async fn look(provider: &dyn Chorus, id: PaymentId, run: Run<App>) -> JobResult 
             }
         }
         Stage::Paid => {
-            if let Some(paid) = chorus::mark_paid(&mut tx, id, state, now).await? {
-                effects::chorus::paid(&mut tx, &paid, now).await?;
+            if let Some(settled) = chorus::mark_paid(&mut tx, id, state, now).await? {
+                effects::payments::settled(&mut tx, &settled, now).await?;
             }
         }
         Stage::Rejected => {

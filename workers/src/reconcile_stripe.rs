@@ -91,8 +91,17 @@ async fn compare(
 }
 
 /// Payouts from Stripe to our bank and the like are none of the ledger's payments.
-const OURS: [&str; 7] =
-    ["charge", "payment", "refund", "payment_refund", "transfer", "transfer_refund", "transfer_cancel"];
+const OURS: [&str; 9] = [
+    "charge",
+    "payment",
+    "refund",
+    "payment_refund",
+    "refund_failure",
+    "payment_failure_refund",
+    "transfer",
+    "transfer_refund",
+    "transfer_cancel",
+];
 
 async fn differs(run: &Run<App>, movement: &Movement) -> Result<Option<String>, JobError> {
     let Some(source) = movement.source.as_deref().filter(|_| OURS.contains(&movement.kind.as_str())) else {

@@ -10,8 +10,8 @@ use crate::App;
 use crate::engine::{JobError, JobResult, Run};
 use crate::stripe;
 
-/// The transfer that is under way takes a call.
-const SOON: Duration = Duration::from_secs(2);
+/// A transfer under way takes a call, unless Stripe is away; a bank takes weeks, and its word comes as an event.
+const SOON: Duration = Duration::from_secs(300);
 
 /// First what the talent got too much comes back, then the client gets it. Each step is fixed before Stripe is asked and written
 /// down, with its entry in the ledger, before the next: who dies in between finds how far it came.
@@ -21,7 +21,7 @@ pub async fn run(job: RefundPayment, run: Run<App>) -> JobResult {
     let mut tx = run.begin().await?;
     let underway = match refunds::begin(&mut tx, job.refund_id, now).await? {
         Step::Go(underway) => *underway,
-        Step::Wait => return Err(JobError::RetryIn(SOON, "its talent is just being paid".to_owned())),
+        Step::Wait(why) => return Err(JobError::RetryIn(SOON, why.to_owned())),
         Step::Nothing => return run.done_without_effects(),
     };
     run.checkpoint(tx).await?;
@@ -43,7 +43,7 @@ pub async fn run(job: RefundPayment, run: Run<App>) -> JobResult {
     let made = match underway.refund.way {
         RefundWay::Stripe => refund(&*provider, &underway).await?.map(Some),
         // The money has gone already.
-        RefundWay::External => Ok(find_external(&*provider, &underway).await?),
+        RefundWay::External => Ok(find_external(&run, &*provider, &underway).await?),
         RefundWay::Dispute => Ok(None),
     };
     let mut tx = run.begin().await?;
@@ -108,11 +108,16 @@ async fn refund(provider: &dyn Payments, underway: &Underway) -> Result<Result<S
 }
 
 /// What Stripe calls a refund that was made on its own pages, for who compares.
-async fn find_external(provider: &dyn Payments, underway: &Underway) -> Result<Option<String>, JobError> {
+async fn find_external(
+    run: &Run<App>,
+    provider: &dyn Payments,
+    underway: &Underway,
+) -> Result<Option<String>, JobError> {
     let Some(intent) = &underway.payment.intent_id else { return Ok(None) };
     let known = stripe::decided(provider.list_refunds(intent).await)?.map_err(JobError::Retry)?;
     let ours = |made: &stripe_connect::Refund| made.metadata.iter().any(|(name, _)| name == "refundId");
-    let mut others = known.into_iter().filter(|made| !ours(made));
+    let booked = refunds::list_known(&mut *run.app.db.conn().await?, underway.payment.id).await?;
+    let mut others = known.into_iter().filter(|made| !ours(made) && !booked.contains(&made.id));
     Ok(others.find(|made| made.amount_cents == underway.refund.amount_cents).map(|made| made.id))
 }
 

@@ -10,6 +10,9 @@ use crate::engine::{JobError, JobResult, Run};
 
 /// Without anybody to ask a job waits for somebody to configure it.
 const UNCONFIGURED: Duration = Duration::from_secs(3600);
+/// An invoice that was handed in is found within this; and how long to wait for that.
+const TAKEN_IN: time::Duration = time::Duration::hours(6);
+const LATER: Duration = Duration::from_secs(1800);
 /// The file is made by another job.
 const SOON: Duration = Duration::from_secs(5);
 
@@ -33,12 +36,16 @@ pub async fn run(job: SubmitChorus, run: Run<App>) -> JobResult {
     run.checkpoint(tx).await?;
 
     let supplier = hand_in.invoice.content.issuer.siret.as_deref();
-    let known = match hand_in.asked_before {
+    let known = match hand_in.asked_at.is_some() {
         true => provider.find(&deposit.reference, supplier).await.map_err(undecided)?,
         false => None,
     };
     let taken = match known {
         Some(flow) => Ok(flow),
+        // What was handed in a moment ago may not be found yet, and a second one would be refused as its double.
+        None if hand_in.asked_at.is_some_and(|asked| now - asked < TAKEN_IN) => {
+            return Err(JobError::RetryIn(LATER, "an earlier hand-in may still be taken in".to_owned()));
+        }
         None => provider.submit(&deposit).await,
     };
     let mut tx = run.begin().await?;

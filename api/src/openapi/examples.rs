@@ -27,14 +27,17 @@ NotificationView.body "EHPAD Les Tilleuls vous propose une mission."
 cancellationCents 10000
 cancelReason "La titulaire est de retour."
 canDoNightShift true
+chargesEnabled true
 chorusServiceCode "ACHATS"
 chorusReason "Le code service est absent."
 city "Paris"
 clientMessageId "web-1"
+clientSecret "pi_3QkX_secret_9fJ2"
 closeness 92.5
 SignatureConfirmation.code "402913"
 commissionBps 1500
 code "NOT_FOUND"
+commissionCents 1620
 compliant true
 contactName "Claire Fontaine"
 contactPhone "+33639980001"
@@ -47,6 +50,8 @@ coverLetter "Je connais bien votre établissement."
 crashes 0
 creditLimitCents 500000
 creditUsedCents 120000
+currency "EUR"
+currentlyDue []
 currentPassword "correct horse battery"
 cursor "AAAAAAAA"
 dead 0
@@ -60,6 +65,7 @@ detail "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 ServiceToOffer.description "Une heure à deux pour revenir sur une situation difficile."
 ServiceChange.description "Une heure à deux pour revenir sur une situation difficile."
 ServiceView.description "Une heure à deux pour revenir sur une situation difficile."
+detailsSubmitted true
 device "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0"
 discountCents 0
 disputeReason "La prestation n’a pas eu lieu."
@@ -73,6 +79,7 @@ endReason "Un empêchement de dernière minute."
 error "421 try again later"
 establishmentName "EHPAD Les Tilleuls"
 experience 100
+failureCode "card_declined"
 field "startDate"
 filled 1
 firstName "Nadia"
@@ -114,7 +121,6 @@ lastName "Benali"
 latitude 48.8589
 legalName "Nadia Benali EI"
 limit 20
-linesContainVat true
 Me.locale "fr"
 longitude 2.379
 matched true
@@ -125,7 +131,6 @@ DiplomaView.name "Diplôme d'État d'infirmier"
 EstablishmentChange.name "EHPAD Les Tilleuls"
 EstablishmentView.name "EHPAD Les Tilleuls"
 InvoiceParty.name "Nadia Benali"
-PartyView.name "EHPAD Les Tilleuls"
 name "matching"
 needsClient false
 netCents 20000
@@ -133,12 +138,13 @@ newPassword "a longer horse battery"
 nextCursor "AAAAAAAA"
 option "Une heure"
 options [{"name": "Une heure", "priceCents": 9000, "durationMinutes": 60}]
+owedCents 17000
+paidOutCents 42500
 participants 1
-notes "Matériel compris."
-notice "Aucun nom de patient ou de résident dans cette conversation."
 password "correct horse battery"
 path "/api/v1/matching/missions/0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7"
 paused false
+payoutsEnabled true
 pendingEmail "nadia@example.com"
 phone "+33639980002"
 plannedCents 20000
@@ -150,6 +156,7 @@ priority 1
 proposedRateCents 2600
 quantityMilli 2000
 queue "matching"
+receiveStripeEvent. {"id": "evt_1QkXyZ", "object": "event", "type": "payment_intent.succeeded", "created": 1899100800, "livemode": false, "data": {"object": {"id": "pi_3QkX", "object": "payment_intent", "amount_received": 10800, "currency": "eur"}}}
 receiveVideoEvent. {"event": "participant_joined", "id": "EV_3yzVqNhZ8rXk", "createdAt": "1899100800", "room": {"name": "booking-0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7"}, "participant": {"identity": "0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7"}}
 radiusKm 30
 rank 1
@@ -166,6 +173,7 @@ reference "FAC-2030-00001"
 referralCode "K7M2P9QX"
 referrerCode "K7M2P9QX"
 refreshToken "0199f2d45d4e7c3b8a216f0d9be1c2a7.1.c2lnbmF0dXJl"
+refundedCents 0
 rejectReason "Hors budget cette année."
 refundCents 4500
 requestId "0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7"
@@ -176,6 +184,7 @@ resolution "La séance est due : le contrat reprend son cours."
 room "booking-0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7"
 ruleVersion "1"
 running 2
+scheduledCents 17000
 score 100
 seq 42
 shareBps 5000
@@ -186,6 +195,8 @@ ScoreParts.specialties 100
 listCandidates.specialties "geriatrie,alzheimer"
 specialties ["geriatrie"]
 startDate "2030-03-04T08:00:00Z"
+started true
+ChorusSubmission.state "SENT"
 statusCode 404
 subject "Mission du 4 mars 2030, contrat CTR-2030-0001"
 subtotalCents 9000
@@ -209,6 +220,7 @@ unitPriceCents 4500
 unitPriceMicros 25000000
 unread 3
 unreadOnly true
+OnboardingLink.url "https://connect.stripe.com/setup/e/acct_1QkX"
 userAgent "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0"
 url "wss://live.example"
 value 100

@@ -7,7 +7,7 @@ use poem::http::header;
 use poem::web::Html;
 use poem::{IntoResponse, Route};
 use poem_openapi::{ContactObject, LicenseObject, OpenApiService};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// One struct per resource, in chapters: poem-openapi takes sixteen at a time.
 macro_rules! apis {
@@ -199,6 +199,13 @@ fn say_what_comes_in_headers(document: &mut Value) {
         for operation in methods.as_object_mut().into_iter().flat_map(|methods| methods.values_mut()) {
             for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
                 let headers = &mut response["headers"];
+                // poem-openapi writes an operation's own in capitals, and cannot bound them.
+                for (capitals, mut header) in
+                    std::mem::take(headers.as_object_mut().unwrap_or(&mut Map::new()))
+                {
+                    header["schema"]["maxLength"] = json!(1000);
+                    headers[spelled(&capitals)] = header;
+                }
                 headers["X-Request-Id"] = text("Names the request in logs, jobs and mails");
                 headers["RateLimit-Policy"] = text("Budgets of the operation, as in the IETF draft");
                 headers["RateLimit"] = text("What is left of them");
@@ -210,6 +217,16 @@ fn say_what_comes_in_headers(document: &mut Value) {
             }
         }
     }
+}
+
+/// `CONTENT-DISPOSITION` as its RFC spells it.
+fn spelled(capitals: &str) -> String {
+    if capitals == "ETAG" {
+        return "ETag".to_owned();
+    }
+    let word =
+        |word: &str| word.chars().take(1).chain(word.chars().skip(1).flat_map(char::to_lowercase)).collect();
+    capitals.split('-').map(word).collect::<Vec<String>>().join("-")
 }
 
 /// Unknown fields are refused; poem-openapi does it and does not say it.

@@ -42,7 +42,7 @@ pub async fn mark_refunded(
 ) -> Result<Option<Booking>> {
     let refunded = sqlx::query!(
         "update bookings set status = case when status = 'NO_SHOW' then status else 'REFUNDED' end, refunded_at = $2
-          where id = $1 and refunded_at is null and status in ('CANCELLED', 'COMPLETED', 'DISPUTED', 'NO_SHOW')",
+          where id = $1 and refunded_at is null and status in ('PAID', 'CANCELLED', 'COMPLETED', 'DISPUTED', 'NO_SHOW')",
         id.0,
         now,
     );

@@ -203,14 +203,16 @@ impl Amounts {
         Self { vat: vat.collect(), lines }
     }
 
-    /// A part of what was invoiced, after another part of it has gone back: each rate's share. All parts together are the whole.
+    /// A part of what was invoiced, after another part of it has gone back: each rate's share. What stays is taxed as if it had never
+    /// been more, as the ledger splits it; all parts together are the whole.
     pub fn part_of(invoiced: &[VatLine], before_cents: i64, part_cents: i64, reference: &str) -> Self {
         let (earlier, now) = (shares(invoiced, before_cents), shares(invoiced, before_cents + part_cents));
         let vat: Vec<_> = invoiced
             .iter()
             .zip(earlier.into_iter().zip(now))
             .map(|(line, (earlier, now))| {
-                let base_cents = net(now, line.bps) - net(earlier, line.bps);
+                let gross = line.gross();
+                let base_cents = net(gross - earlier, line.bps) - net(gross - now, line.bps);
                 VatLine { bps: line.bps, base_cents, vat_cents: now - earlier - base_cents }
             })
             .filter(|line| line.gross() != 0)

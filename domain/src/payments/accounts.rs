@@ -85,18 +85,15 @@ pub struct Told<'a> {
 pub struct Synced {
     pub user: UserId,
     pub payouts_enabled: bool,
-    /// It was not so before.
-    pub changed: bool,
 }
 
 /// Keeps what Stripe tells of an account, unless something newer is known.
 pub async fn sync(conn: &mut PgConnection, told: Told<'_>) -> Result<Option<Synced>> {
     let synced = sqlx::query!(
-        r#"with before as (select user_id, payouts_enabled from connect_accounts where account_id = $1 for update)
-           update connect_accounts a
+        r#"update connect_accounts
               set charges_enabled = $2, payouts_enabled = $3, details_submitted = $4, currently_due = $5, synced_at = $6
-             from before where a.user_id = before.user_id and a.synced_at <= $6
-           returning a.user_id as "user: UserId", a.payouts_enabled <> before.payouts_enabled as "changed!""#,
+            where account_id = $1 and synced_at <= $6
+           returning user_id as "user: UserId""#,
         told.account_id,
         told.charges_enabled,
         told.payouts_enabled,
@@ -106,5 +103,5 @@ pub async fn sync(conn: &mut PgConnection, told: Told<'_>) -> Result<Option<Sync
     );
     let synced = synced.fetch_optional(conn).await?;
     let payouts_enabled = told.payouts_enabled;
-    Ok(synced.map(|row| Synced { user: row.user, payouts_enabled, changed: row.changed }))
+    Ok(synced.map(|row| Synced { user: row.user, payouts_enabled }))
 }

@@ -5,12 +5,16 @@ use time::{Duration, OffsetDateTime};
 
 use super::payouts::{self, Scheduled};
 use super::refunds::{self, NewRefund, Requested};
-use super::{Payment, PaymentKind, PaymentStatus, RefundWay, asking, select_payments};
+use super::{Payment, PaymentKind, PaymentMethod, PaymentStatus, RefundWay, asking, select_payments};
 use crate::assignments::AssignmentStatus;
+use crate::bookings::{self, BookingStatus};
 use crate::error::Result;
 use crate::ids::{BookingId, ContractId, PaymentId};
 use crate::missions::{self, Mission, MissionStatus};
 use crate::{contracts, money, surcharges};
+
+/// Less than this no card can be charged.
+const LEAST_CENTS: i64 = 50;
 
 /// What has to be done about money that was paid, or was asked for. See `jobs::effects::payments::closed`.
 #[derive(Debug, Default)]
@@ -65,7 +69,8 @@ impl Closed {
             }
         }
         let back = payment.amount_cents - owed.cents - payment.reserved_cents;
-        if back > 0 {
+        // What a public body paid is given back by people, from bank to bank.
+        if back > 0 && payment.method == PaymentMethod::Card {
             let new = NewRefund {
                 cause: owed.cause,
                 way: RefundWay::Stripe,
@@ -166,7 +171,7 @@ pub async fn work_accepted(
     );
     let Some(charge) = charge.fetch_optional(&mut *conn).await? else { return Ok(closed) };
     let worked_cents = price(&mut *conn, contract, minutes).await?;
-    if worked_cents > charge.amount_cents {
+    if worked_cents - charge.amount_cents >= LEAST_CENTS {
         closed.supplement =
             asking::supplement(&mut *conn, &charge, worked_cents - charge.amount_cents, now).await?;
     }
@@ -194,6 +199,30 @@ async fn price(conn: &mut PgConnection, contract: ContractId, minutes: i64) -> R
     Ok(surcharges::price(row.start_date, end, row.rate).total_cents)
 }
 
+/// Whether the work was accepted before it was paid: a supplement always, and what a public body pays.
+pub(super) async fn is_accepted(conn: &mut PgConnection, payment: &Payment) -> Result<bool> {
+    let accepted = sqlx::query_scalar!(
+        r#"select exists (select from contracts where id = $1 and 'COMPLETED' in (status, disputed_from)) as "accepted!""#,
+        payment.contract_id.map(|id| id.0),
+    );
+    Ok(payment.kind == PaymentKind::Supplement || accepted.fetch_one(conn).await?)
+}
+
+/// A bank left a booking paid: what it was disputed for counts as held.
+pub(super) async fn dispute_won(
+    conn: &mut PgConnection,
+    payment: &Payment,
+    now: OffsetDateTime,
+) -> Result<Option<Scheduled>> {
+    let Some(booking) = payment.booking_id else { return Ok(None) };
+    match bookings::settle_dispute(&mut *conn, booking, true, now).await? {
+        Some(booking) if booking.status == BookingStatus::Completed => {
+            payouts::schedule(conn, payment.id, now + payouts::AFTER).await
+        }
+        _ => Ok(None),
+    }
+}
+
 /// What stays due of a payment that came when its work was called off, or accepted, already; nothing is known where it is still
 /// to be done.
 pub(super) async fn still_owed(conn: &mut PgConnection, payment: &Payment) -> Result<Option<Owed<'static>>> {
@@ -212,7 +241,12 @@ pub(super) async fn still_owed(conn: &mut PgConnection, payment: &Payment) -> Re
             let cancelled = mission.status == MissionStatus::Cancelled;
             Ok(Some(Owed::late(if cancelled { owed(&mission, payment.amount_cents) } else { 0 })))
         }
-        (_, Some(_)) if payment.kind == PaymentKind::Supplement => Ok(Some(worked(payment.amount_cents))),
+        // What a public body pays was invoiced as it is.
+        (_, Some(_))
+            if payment.kind == PaymentKind::Supplement || payment.method == PaymentMethod::Chorus =>
+        {
+            Ok(Some(worked(payment.amount_cents)))
+        }
         (_, Some(minutes)) => {
             let cents = price(conn, contract, minutes.into()).await?;
             Ok(Some(worked(cents.min(payment.amount_cents))))

@@ -109,7 +109,7 @@ pub async fn find(conn: &mut PgConnection, id: &str) -> Result<Option<StripeEven
 enum Word {
     Status { status: PaymentStatus, received: Option<i64>, charge: Option<String>, failure: Option<String> },
     Refunded { charge: Option<String>, captured: i64, cents: i64 },
-    Dispute { status: DisputeStatus, cents: i64 },
+    Dispute { status: DisputeStatus, charge: Option<String>, cents: i64 },
 }
 
 /// A payment's id as it stands in an object's metadata, and its intent.
@@ -157,7 +157,8 @@ fn read(event: &StripeEvent) -> Option<(Named, Word)> {
                 (_, "charge.dispute.created") => DisputeStatus::Open,
                 _ => return None,
             };
-            ("payment_intent", Word::Dispute { status, cents: object["amount"].as_i64()? })
+            let charge = text(object, "charge");
+            ("payment_intent", Word::Dispute { status, charge, cents: object["amount"].as_i64()? })
         }
         _ => return None,
     };
@@ -169,6 +170,7 @@ fn read(event: &StripeEvent) -> Option<(Named, Word)> {
 pub async fn learn(conn: &mut PgConnection, event: &StripeEvent) -> Result<Option<Payment>> {
     let Some((named, word)) = read(event) else { return Ok(None) };
     let Some(id) = find_named(&mut *conn, &named).await? else { return Ok(None) };
+    super::lock(&mut *conn, id).await?;
     let at = event.created_at();
     match word {
         Word::Status { status, received, charge, failure } => {
@@ -189,8 +191,8 @@ pub async fn learn(conn: &mut PgConnection, event: &StripeEvent) -> Result<Optio
             .execute(&mut *conn)
             .await?;
         }
-        Word::Dispute { status, cents } => {
-            advance(&mut *conn, id, PaymentStatus::Succeeded, at, None, None).await?;
+        Word::Dispute { status, charge, cents } => {
+            advance(&mut *conn, id, PaymentStatus::Succeeded, at, charge, None).await?;
             sqlx::query!(
                 "update payments set dispute = $2, disputed_cents = case when dispute = 'NONE' then $3 else disputed_cents end
                   where id = $1 and dispute < $2",
@@ -202,7 +204,7 @@ pub async fn learn(conn: &mut PgConnection, event: &StripeEvent) -> Result<Optio
             .await?;
         }
     }
-    super::lock(conn, id).await.map(Some)
+    super::get(conn, id).await.map(Some)
 }
 
 async fn find_named(conn: &mut PgConnection, named: &Named) -> Result<Option<PaymentId>> {
@@ -238,10 +240,9 @@ async fn advance(
     )
     .execute(&mut *conn)
     .await?;
-    if charge.is_some() {
-        sqlx::query!("update payments set charge_id = $2 where id = $1 and charge_id is null", id.0, charge)
-            .execute(conn)
-            .await?;
+    // The charge of a success is the one that was paid; those of failed attempts are not.
+    if charge.is_some() && status == PaymentStatus::Succeeded {
+        sqlx::query!("update payments set charge_id = $2 where id = $1", id.0, charge).execute(conn).await?;
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
+use crate::bookings;
 use crate::error::{Error, Result};
 use crate::ids::{BookingId, ContractId, MissionId, PaymentId, UserId};
 use crate::money;
@@ -141,8 +142,12 @@ pub async fn get(conn: &mut PgConnection, id: PaymentId) -> Result<Payment> {
     payment.ok_or(Error::NotFound("payment"))
 }
 
-/// A payment, until the transaction ends: whoever changes what belongs to it queues here.
+/// A payment, until the transaction ends: whoever changes what belongs to it queues here. Its booking before it, as whoever ends a
+/// booking holds them.
 pub async fn lock(conn: &mut PgConnection, id: PaymentId) -> Result<Payment> {
+    if let Some(booking) = get(&mut *conn, id).await?.booking_id {
+        bookings::lock(&mut *conn, booking).await?;
+    }
     let payment = select_payments!("where id = $1 for update", id.0).fetch_optional(conn).await?;
     payment.ok_or(Error::NotFound("payment"))
 }

@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
-use super::{DisputeStatus, Payment, PaymentStatus};
+use super::{DisputeStatus, Payment, PaymentStatus, accounts};
 use crate::error::Result;
 use crate::ids::{PaymentId, PayoutId, UserId};
 use crate::ledger;
@@ -147,11 +147,7 @@ pub async fn begin(conn: &mut PgConnection, id: PayoutId, now: OffsetDateTime) -
         PayoutStatus::Scheduled if payout.due_at.is_some_and(|due| due <= now) => {}
         _ => return Ok(Step::Nothing),
     }
-    let account = sqlx::query!(
-        "select account_id, payouts_enabled from connect_accounts where user_id = $1",
-        payment.talent_id.0
-    );
-    let Some(account) = account.fetch_optional(&mut *conn).await? else {
+    let Some(account) = accounts::find(&mut *conn, payment.talent_id).await? else {
         return Ok(Step::Blocked("the talent has no account"));
     };
     if payout.status == PayoutStatus::Sending {
@@ -196,14 +192,19 @@ async fn obstacle(conn: &mut PgConnection, payment: &Payment) -> Result<Option<&
     let row = sqlx::query!(
         r#"select u.status = 'VERIFIED' as "in_good_standing!",
                   exists (select from contracts c where (c.id = $2 or c.booking_id = $3) and c.status = 'DISPUTED') as "contested!",
-                  exists (select from bookings b where b.id = $3 and b.status = 'DISPUTED') as "booking_contested!"
+                  exists (select from bookings b where b.id = $3 and b.status = 'DISPUTED') as "booking_contested!",
+                  exists (select from refunds r where r.payment_id = $4 and r.status = 'PENDING') as "shrinking!"
              from users u where u.id = $1"#,
         payment.talent_id.0,
         payment.contract_id.map(|id| id.0),
         payment.booking_id.map(|id| id.0),
+        payment.id.0,
     )
     .fetch_one(conn)
     .await?;
+    if row.shrinking {
+        return Ok(Some("a part of the payment goes back"));
+    }
     Ok(match (row.in_good_standing, row.contested || row.booking_contested) {
         (false, _) => Some("the talent's account is not in good standing"),
         (true, true) => Some("the work is contested"),
@@ -221,10 +222,11 @@ pub async fn mark_sent(
     let Transfer { payment, payout, cents, .. } = transfer;
     let payment = super::lock(&mut *conn, payment.id).await?;
     let sent = sqlx::query!(
-        "update payouts set status = 'SENT', transfer_id = $2, sent_at = $3, refusal = null where id = $1 and status = 'SENDING'",
+        "update payouts set status = 'SENT', transfer_id = $2, sent_at = $3, refusal = null where id = $1 and status = 'SENDING' and try = $4",
         payout.id.0,
         transfer_id,
         now,
+        payout.tries,
     );
     if sent.execute(&mut *conn).await?.rows_affected() == 0 {
         return Ok(false);
@@ -273,9 +275,10 @@ pub async fn learn_reversed(
 /// Stripe refused: nothing moved, and the next try is another one.
 pub async fn mark_refused(conn: &mut PgConnection, transfer: &Transfer, refusal: &str) -> Result<()> {
     sqlx::query!(
-        "update payouts set status = 'SCHEDULED', amount_cents = null, refusal = $2 where id = $1 and status = 'SENDING'",
+        "update payouts set status = 'SCHEDULED', amount_cents = null, refusal = $2 where id = $1 and status = 'SENDING' and try = $3",
         transfer.payout.id.0,
         refusal,
+        transfer.payout.tries,
     )
     .execute(conn)
     .await?;

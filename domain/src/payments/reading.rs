@@ -6,14 +6,12 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::Payment;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ids::{BookingId, MissionId, PaymentId, UserId};
 use crate::ledger::{self, Account, Event};
 use crate::page::{Cursor, Page};
 use crate::sessions::Viewer;
-
-pub const NOT_YOURS: Error =
-    Error::Refused { code: "NOT_A_PARTY", message: "You are not a party to this payment" };
+use crate::standing::NOT_A_PARTY;
 
 /// A payment, for its payer, its talent, who manages the mission, and admins.
 pub async fn get_for(conn: &mut PgConnection, id: PaymentId, viewer: Viewer) -> Result<Payment> {
@@ -27,7 +25,7 @@ pub async fn get_for(conn: &mut PgConnection, id: PaymentId, viewer: Viewer) -> 
         payment.mission_id.map(|id| id.0),
         viewer.user.0,
     );
-    if managed.fetch_one(conn).await? { Ok(payment) } else { Err(NOT_YOURS) }
+    if managed.fetch_one(conn).await? { Ok(payment) } else { Err(NOT_A_PARTY) }
 }
 
 /// What a talent has coming.

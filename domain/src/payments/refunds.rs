@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
 use super::payouts::{self, PayoutStatus};
-use super::{Payment, PaymentStatus};
+use super::{DisputeStatus, Payment, PaymentMethod, PaymentStatus};
 use crate::bookings;
 use crate::error::{Error, Result};
 use crate::ids::{PaymentId, RefundId, UserId};
@@ -93,6 +93,15 @@ pub struct Requested {
     pub again: bool,
 }
 
+pub(super) async fn find_by_cause(
+    conn: &mut PgConnection,
+    payment: PaymentId,
+    cause: &str,
+) -> Result<Option<Refund>> {
+    let refund = select_refunds!("where payment_id = $1 and cause = $2", payment.0, cause);
+    Ok(refund.fetch_optional(conn).await?)
+}
+
 /// Takes the amount of what is left of a payment that the caller has locked.
 pub async fn request(
     conn: &mut PgConnection,
@@ -100,12 +109,27 @@ pub async fn request(
     new: NewRefund<'_>,
     now: OffsetDateTime,
 ) -> Result<Requested> {
-    let known = select_refunds!("where payment_id = $1 and cause = $2", payment.id.0, new.cause);
-    if let Some(refund) = known.fetch_optional(&mut *conn).await? {
+    if let Some(refund) = find_by_cause(&mut *conn, payment.id, new.cause).await? {
         return Ok(Requested { refund, again: true });
     }
-    if payment.status != PaymentStatus::Succeeded {
-        return Err(Error::Conflict { code: "PAYMENT_NOT_SETTLED", message: "Nothing was paid yet" });
+    if payment.status != PaymentStatus::Succeeded || payment.settled_at.is_none() {
+        return Err(Error::Conflict {
+            code: "PAYMENT_NOT_SETTLED",
+            message: "Nothing was paid, or not what was asked",
+        });
+    }
+    if new.requested_by.is_some() && payment.dispute == DisputeStatus::Open {
+        let message = "A bank holds this payment; it decides first";
+        return Err(Error::Conflict { code: "PAYMENT_DISPUTED", message });
+    }
+    let message = "This is more than what is left of the payment";
+    const TOO_LARGE: &str = "REFUND_TOO_LARGE";
+    if new.amount_cents <= 0 {
+        return Err(Error::Conflict { code: TOO_LARGE, message });
+    }
+    if new.way == RefundWay::Stripe && payment.method == PaymentMethod::Chorus {
+        let message = "What a public body paid is given back from bank to bank, not here";
+        return Err(Error::Conflict { code: "PAID_OVER_CHORUS", message });
     }
     // What has gone back elsewhere is a fact, however much was promised here.
     let promised = new.way == RefundWay::Stripe;
@@ -117,8 +141,7 @@ pub async fn request(
         promised,
     );
     if taken.execute(&mut *conn).await?.rows_affected() == 0 {
-        let message = "This is more than what is left of the payment";
-        return Err(Error::Conflict { code: "REFUND_TOO_LARGE", message });
+        return Err(Error::Conflict { code: TOO_LARGE, message });
     }
     let refund = sqlx::query_as!(
         Refund,
@@ -152,8 +175,8 @@ pub struct Underway {
 #[derive(Debug)]
 pub enum Step {
     Go(Box<Underway>),
-    /// Its talent is just being paid, and nobody knows how much: soon.
-    Wait,
+    /// Its talent is just being paid, and nobody knows how much; or a bank holds the payment.
+    Wait(&'static str),
     /// It has ended.
     Nothing,
 }
@@ -169,7 +192,10 @@ pub async fn begin(conn: &mut PgConnection, id: RefundId, now: OffsetDateTime) -
     }
     let payout = payouts::find(&mut *conn, payment.id).await?;
     if payout.as_ref().is_some_and(|payout| payout.status == PayoutStatus::Sending) {
-        return Ok(Step::Wait);
+        return Ok(Step::Wait("its talent is just being paid"));
+    }
+    if refund.way == RefundWay::Stripe && payment.dispute == DisputeStatus::Open {
+        return Ok(Step::Wait("a bank holds the payment"));
     }
     let asked_before = refund.asked_at.map(|asked| now - asked);
     if refund.reversal_cents.is_none() {
@@ -276,7 +302,8 @@ pub async fn mark_succeeded(
     Ok(Some(Refunded { payment, refund, returned_cents: returned }))
 }
 
-/// Stripe refused the refund: what was reserved for it is free again, and somebody has to look.
+/// Stripe refused the refund, and somebody has to look. What a person asked for is free again; what a rule gave the client stays
+/// reserved, so that it is not paid out either.
 pub async fn mark_failed(
     conn: &mut PgConnection,
     underway: &Underway,
@@ -288,9 +315,10 @@ pub async fn mark_failed(
     sqlx::query!(
         "with failed as (
              update refunds set status = 'FAILED', failure = $3, ended_at = $4 where id = $1 and status = 'PENDING'
-             returning amount_cents
+             returning amount_cents, requested_by
          )
-         update payments set reserved_cents = reserved_cents - failed.amount_cents from failed where id = $2",
+         update payments set reserved_cents = reserved_cents - failed.amount_cents
+           from failed where id = $2 and failed.requested_by is not null",
         refund.id.0,
         payment.id.0,
         failure,
@@ -310,4 +338,13 @@ pub(super) async fn accounted_for(conn: &mut PgConnection, payment: PaymentId) -
         payment.0,
     );
     Ok(cents.fetch_one(conn).await?)
+}
+
+/// Stripe's names of the refunds of a payment that are known here.
+pub async fn list_known(conn: &mut PgConnection, payment: PaymentId) -> Result<Vec<String>> {
+    let known = sqlx::query_scalar!(
+        r#"select refund_id as "refund_id!" from refunds where payment_id = $1 and refund_id is not null"#,
+        payment.0
+    );
+    Ok(known.fetch_all(conn).await?)
 }

@@ -12,6 +12,9 @@ use crate::bookings::{self, Booking};
 use crate::error::Result;
 use crate::ledger;
 
+/// The cause of what a bank takes back.
+const DISPUTE: &str = "dispute";
+
 /// What a look at a payment changed. See `jobs::effects::payments::settled`.
 #[derive(Debug)]
 #[must_use = "a settlement has effects"]
@@ -74,8 +77,13 @@ async fn settle_paid(conn: &mut PgConnection, settled: &mut Settled, now: Offset
         }
         None => closing::still_owed(&mut *conn, payment).await?,
     };
-    // It was called off, or done, while the client paid.
-    let Some(Owed { cents: owed, cause, reason }) = owed else { return Ok(()) };
+    let Some(Owed { cents: owed, cause, reason }) = owed else {
+        if closing::is_accepted(&mut *conn, payment).await? {
+            settled.payouts.extend(payouts::schedule(conn, payment.id, now + payouts::AFTER).await?);
+        }
+        return Ok(());
+    };
+    // It was called off, or done in less time, while the client paid.
     let late = NewRefund {
         cause,
         way: RefundWay::Stripe,
@@ -83,7 +91,7 @@ async fn settle_paid(conn: &mut PgConnection, settled: &mut Settled, now: Offset
         reason,
         requested_by: None,
     };
-    if late.amount_cents > 0 {
+    if late.amount_cents > 0 && payment.method == PaymentMethod::Card {
         settled.refunds.push(refunds::request(&mut *conn, payment, late, now).await?);
     }
     if owed > 0 {
@@ -98,24 +106,56 @@ async fn settle_dispute(conn: &mut PgConnection, settled: &mut Settled, now: Off
         return Ok(());
     }
     let mut news = ledger::dispute_opened(&mut *conn, payment, now).await?;
+    if let Some(booking) = payment.booking_id.filter(|_| news) {
+        let _ = bookings::mark_disputed(&mut *conn, booking, now).await?;
+    }
     match payment.dispute {
         DisputeStatus::None | DisputeStatus::Open => {}
-        DisputeStatus::Won => news |= ledger::dispute_won(&mut *conn, payment, now).await?,
+        DisputeStatus::Won => {
+            if ledger::dispute_won(&mut *conn, payment, now).await? {
+                news = true;
+                settled.payouts.extend(closing::dispute_won(&mut *conn, payment, now).await?);
+            }
+        }
         DisputeStatus::Lost => {
-            let lost = NewRefund {
-                cause: "dispute",
-                way: RefundWay::Dispute,
-                amount_cents: payment.disputed_cents,
-                reason: "La banque du client a repris le paiement",
-                requested_by: None,
-            };
-            let requested = refunds::request(&mut *conn, payment, lost, now).await?;
-            news |= !requested.again;
-            settled.refunds.push(requested);
+            news |= settle_lost(&mut *conn, payment, &mut settled.refunds, now).await?;
         }
     }
     settled.dispute = news.then_some(payment.dispute);
     Ok(())
+}
+
+/// A bank took a payment back: its shares go back as in a refund. What had gone back before is lost.
+async fn settle_lost(
+    conn: &mut PgConnection,
+    payment: &Payment,
+    requests: &mut Vec<Requested>,
+    now: OffsetDateTime,
+) -> Result<bool> {
+    let taken = refunds::find_by_cause(&mut *conn, payment.id, DISPUTE).await?;
+    let left = match &taken {
+        Some(refund) => refund.amount_cents,
+        None => payment.disputed_cents.min(payment.amount_cents - payment.reserved_cents).max(0),
+    };
+    let beyond = payment.disputed_cents - left;
+    let mut news = taken.is_none();
+    if beyond > 0 {
+        news = ledger::dispute_lost_beyond(&mut *conn, payment, beyond, now).await?;
+    }
+    if left > 0 {
+        let lost = NewRefund {
+            cause: DISPUTE,
+            way: RefundWay::Dispute,
+            amount_cents: left,
+            reason: "La banque du client a repris le paiement",
+            requested_by: None,
+        };
+        requests.push(refunds::request(&mut *conn, payment, lost, now).await?);
+    }
+    if let Some(booking) = payment.booking_id.filter(|_| news) {
+        let _ = bookings::settle_dispute(conn, booking, false, now).await?;
+    }
+    Ok(news)
 }
 
 /// What Stripe says has gone back, and no refund here accounts for.

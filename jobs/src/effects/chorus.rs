@@ -1,6 +1,6 @@
 //! What a payment over Chorus Pro sets off.
 
-use domain::chorus::{self, Deferred, HandIn, Paid, Rejected, Submission};
+use domain::chorus::{self, Deferred, HandIn, Rejected, Submission};
 use domain::error::Result;
 use domain::ids::JobId;
 use domain::notifications::NotificationType;
@@ -12,7 +12,7 @@ use super::{papers, payments};
 use crate::alert_money::{AlertMoney, MoneyTrouble};
 use crate::dun_invoice::{DunInvoice, Dunning};
 use crate::ledger::{self, NewJob};
-use crate::{PayOut, PollChorus, SubmitChorus};
+use crate::{PollChorus, SubmitChorus};
 
 fn alert(what: MoneyTrouble, payment: &Payment, cause: &str, detail: &str) -> NewJob {
     let cents = money::in_words(payment.amount_cents, "fr");
@@ -59,13 +59,6 @@ pub async fn looked_at(tx: &mut Tx, tick: JobId) -> Result<()> {
 pub async fn stuck(tx: &mut Tx, payment: &Payment, state: &str, reason: Option<&str>) -> Result<()> {
     let detail = format!("{state} {}", reason.unwrap_or_default());
     ledger::enqueue(tx, [alert(MoneyTrouble::ChorusStuck, payment, state, detail.trim())]).await
-}
-
-/// The public accountant has paid.
-pub async fn paid(tx: &mut Tx, paid: &Paid, now: OffsetDateTime) -> Result<()> {
-    payments::settled(tx, &paid.settled, now).await?;
-    let payout = paid.payouts.map(|due| NewJob::of(&PayOut { payout_id: due.payout }).at(due.due_at));
-    ledger::enqueue(tx, payout).await
 }
 
 /// An invoice is refused: credit notes take it back, the client is asked to pay in another way, and somebody should look why.

@@ -67,7 +67,7 @@ pub async fn settled(tx: &mut Tx, settled: &Settled, now: OffsetDateTime) -> Res
         let detail = format!("Paiement {} : {cents} ({dispute:?})", payment.id);
         jobs.push(alert(MoneyTrouble::Disputed, format!("{cause}:{dispute:?}"), detail));
     }
-    if *dispute == Some(DisputeStatus::Won) {
+    if matches!(dispute, Some(DisputeStatus::Won | DisputeStatus::Lost)) {
         // What waited for it may go.
         if let Some(due) = payouts::find_scheduled(tx, payment.id).await? {
             jobs.push(payout(&due));
@@ -105,7 +105,8 @@ pub async fn refunded(tx: &mut Tx, refunded: &Refunded) -> Result<()> {
     let payer = (refund.way != RefundWay::Dispute)
         .then(|| notice(payment, payment.payer_id, NotificationType::RefundMade, &cause));
     let talent = notice(payment, payment.talent_id, NotificationType::PaymentReduced, &cause);
-    ledger::enqueue(tx, payer.into_iter().chain([talent])).await
+    ledger::enqueue(tx, payer.into_iter().chain([talent])).await?;
+    unblocked(tx, payment.talent_id).await
 }
 
 /// Stripe refused a refund, or to take back what a talent had got.
@@ -122,7 +123,8 @@ pub async fn refund_refused(
         // What Stripe tells may mean something else now.
         NewJob::of(&SettlePayment { cause: SettleCause::Payment(payment.id) }),
     ];
-    ledger::enqueue(tx, jobs).await
+    ledger::enqueue(tx, jobs).await?;
+    unblocked(tx, payment.talent_id).await
 }
 
 /// A talent's share is on its way.

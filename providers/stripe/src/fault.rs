@@ -6,6 +6,8 @@ use thiserror::Error;
 /// Stripe does not say for how long; its limits are per second.
 const PAUSE: Duration = Duration::from_secs(2);
 
+const REUSED: &str = "idempotency_error";
+
 /// Why there is no answer, and what that means for the effect.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Fault {
@@ -20,19 +22,14 @@ pub enum Fault {
     Busy(Duration),
 }
 
-impl Fault {
-    /// Whether the same question may be answered another time.
-    pub fn is_passing(&self) -> bool {
-        !matches!(self, Self::Refused { .. })
-    }
-}
-
 /// A key is refused only where Stripe has decided about the request. 401 is about who asks: a rotated secret decides no payout.
-/// 409 is another request with the same key under way; of a 5xx and an unreadable answer nobody knows what was done before it.
+/// A key that was used with other parameters was used: what it did then nobody knows here. 409 is another request with the same key under way; of a 5xx and an unreadable answer nobody knows what was done before it.
 pub(crate) fn read(error: StripeError) -> Fault {
     match error {
         StripeError::Stripe(_, 429) => Fault::Busy(PAUSE),
-        StripeError::Stripe(said, status @ 400..=499) if !matches!(status, 401 | 408 | 409 | 424) => {
+        StripeError::Stripe(said, status @ 400..=499)
+            if !matches!(status, 401 | 408 | 409 | 424) && code(&said) != REUSED =>
+        {
             Fault::Refused { code: code(&said), message: said.message.unwrap_or_default() }
         }
         StripeError::Stripe(said, status) => {

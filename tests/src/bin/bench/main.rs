@@ -14,6 +14,7 @@ mod http;
 mod machine;
 mod matching;
 mod missions;
+mod paper;
 mod platform;
 mod probes;
 mod proc;
@@ -26,6 +27,7 @@ mod spawned;
 mod start;
 mod talents;
 mod top3;
+mod webhooks;
 
 use std::time::{Duration, Instant};
 
@@ -77,6 +79,8 @@ enum Figure {
     Missions,
     Top3,
     Requests,
+    Webhooks,
+    Paper,
     Chat,
     Accept,
     Footprint,
@@ -109,6 +113,8 @@ impl Bench {
             Figure::Missions => missions::measure(self, place).await,
             Figure::Top3 => top3::measure(self, place).await,
             Figure::Requests => requests::measure(self, place).await,
+            Figure::Webhooks => webhooks::measure(self, place).await,
+            Figure::Paper => paper::measure(self).await,
             Figure::Chat => chat::measure(self, place).await,
             Figure::Accept => accept::measure(self, place).await,
             Figure::Footprint => footprint::measure(self, place).await,

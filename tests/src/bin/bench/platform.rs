@@ -32,6 +32,8 @@ pub async fn api(place: &Place) -> Outcome<(Serving, String)> {
         &place.prefix,
         "--jwt-secret",
         SECRET,
+        "--stripe-webhook-secret",
+        SECRET,
         "--rate-limit",
         "off",
         "--storage-url",
