@@ -18,6 +18,7 @@ pub mod exclusions;
 pub mod explanation;
 pub mod guard;
 pub mod health;
+pub mod hub;
 pub mod idempotency;
 pub mod invitations;
 pub mod invoices;

@@ -22,6 +22,8 @@ pub enum Tag {
     People,
     /// Missions, who fits them, invitations.
     Matching,
+    /// Missions while they take place: start, report, and whether it was accepted.
+    Hub,
     /// Quotes, contracts and their signatures.
     Contracts,
     /// Services, their bookings, video sessions.

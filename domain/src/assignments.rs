@@ -176,6 +176,15 @@ pub async fn get(conn: &mut PgConnection, mission: MissionId, talent: UserId) ->
     .ok_or(Error::NotFound("assignment"))
 }
 
+/// As [`get`], for who takes part: whoever left, or never came in, is refused.
+pub async fn get_living(conn: &mut PgConnection, mission: MissionId, talent: UserId) -> Result<Assignment> {
+    match get(conn, mission, talent).await {
+        Ok(Assignment { status: AssignmentStatus::Cancelled | AssignmentStatus::Withdrawn, .. })
+        | Err(Error::NotFound(_)) => Err(NOT_A_PARTICIPANT),
+        place => place,
+    }
+}
+
 /// Whose requests a mission left unanswered when it wanted nobody any more.
 #[derive(Debug, Default)]
 pub struct Leftovers {
@@ -229,17 +238,10 @@ pub async fn withdraw(
     now: OffsetDateTime,
 ) -> Result<Released> {
     let mission = missions::lock(&mut *conn, id).await?;
-    let current = get(&mut *conn, id, talent).await.map_err(|error| match error {
-        Error::NotFound(_) => NOT_A_PARTICIPANT,
-        other => other,
-    })?;
-    match current.status {
-        AssignmentStatus::Assigned if mission.is_ahead(now) => {}
-        AssignmentStatus::Assigned | AssignmentStatus::InProgress | AssignmentStatus::Completed => {
-            let message = "The mission has started; talk to the client";
-            return Err(Error::Conflict { code: "MISSION_STARTED", message });
-        }
-        AssignmentStatus::Cancelled | AssignmentStatus::Withdrawn => return Err(NOT_A_PARTICIPANT),
+    let current = get_living(&mut *conn, id, talent).await?;
+    if current.status != AssignmentStatus::Assigned || !mission.is_ahead(now) {
+        let message = "The mission has started; talk to the client";
+        return Err(Error::Conflict { code: "MISSION_STARTED", message });
     }
     release(conn, current, reason, now).await
 }

@@ -49,6 +49,7 @@ ids!(
     PayoutId,
     QuoteId,
     RefundId,
+    ReportId,
     ServiceId,
     SessionId,
     SignatureCodeId,

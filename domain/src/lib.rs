@@ -50,6 +50,7 @@ pub mod professions;
 pub mod profiles;
 pub mod quotes;
 pub mod references;
+pub mod reports;
 pub mod services;
 pub mod sessions;
 pub mod signatures;

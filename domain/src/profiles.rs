@@ -232,6 +232,14 @@ pub async fn set_point(
     Ok(true)
 }
 
+/// One more mission whose work was accepted.
+pub async fn count_mission(conn: &mut PgConnection, talent: UserId) -> Result<()> {
+    sqlx::query!("update profiles set total_missions = total_missions + 1 where user_id = $1", talent.0)
+        .execute(&mut *conn)
+        .await?;
+    refresh_search(conn, talent).await
+}
+
 /// Brings the search table in line with a talent's profile and status. Every transaction that changes either calls it.
 pub async fn refresh_search(conn: &mut PgConnection, user: UserId) -> Result<()> {
     let placed = sqlx::query!(

@@ -6,8 +6,10 @@ pub mod alert_money;
 pub mod alert_operations;
 pub mod alert_report;
 pub mod alert_unfilled;
+pub mod auto_validate_report;
 pub mod cancel_cascade;
 pub mod cancel_payment;
+pub mod check_assignment;
 pub mod close_room;
 pub mod conclude_booking;
 pub mod digest_unread;
@@ -52,8 +54,10 @@ pub use alert_money::{AlertMoney, MoneyTrouble};
 pub use alert_operations::AlertOperations;
 pub use alert_report::AlertReport;
 pub use alert_unfilled::{AlertUnfilled, Occasion};
+pub use auto_validate_report::AutoValidateReport;
 pub use cancel_cascade::CancelCascade;
 pub use cancel_payment::CancelPayment;
+pub use check_assignment::CheckAssignment;
 pub use close_room::CloseRoom;
 pub use conclude_booking::ConcludeBooking;
 pub use digest_unread::DigestUnread;
@@ -97,8 +101,10 @@ pub const KINDS: &[Policy] = &[
     AlertOperations::POLICY,
     AlertReport::POLICY,
     AlertUnfilled::POLICY,
+    AutoValidateReport::POLICY,
     CancelCascade::POLICY,
     CancelPayment::POLICY,
+    CheckAssignment::POLICY,
     CloseRoom::POLICY,
     ConcludeBooking::POLICY,
     DigestUnread::POLICY,

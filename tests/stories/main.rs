@@ -24,6 +24,7 @@ mod explanation;
 mod faltering;
 mod faults;
 mod frames;
+mod hub;
 mod idempotency;
 mod invoices;
 mod letters;

@@ -103,7 +103,7 @@ impl Money {
         self.client.get(&format!("/api/v1/payments/{id}")).await.expect(200)
     }
 
-    /// The work of a mission was accepted as planned, until there is a route for it.
+    /// The work of a mission was accepted, without the days until then; `hub` tells it by the routes.
     pub async fn accepted(&self, mission: &str, minutes: i64) {
         let mut tx = self.world.db().begin().await.unwrap();
         let contract: Uuid = sqlx::query_scalar("select id from contracts where mission_id = $1::uuid")

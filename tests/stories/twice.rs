@@ -17,6 +17,7 @@ use crate::world::{World, mission};
 
 mod bookings;
 mod chorus;
+mod hub;
 mod money;
 
 const MISSIONS: &str = "/api/v1/matching/missions";
@@ -192,6 +193,7 @@ async fn every_kind_of_job_is_harmless_the_second_time() {
     assert_eq!(world.count("select count(*) from quotes where status = 'EXPIRED'").await, 1);
 
     bookings::play(&mut twice).await;
+    hub::play(&mut twice).await;
     chorus::play(&mut twice).await;
     money::play(&mut twice).await;
 

@@ -12,9 +12,11 @@ mod alert_money;
 mod alert_operations;
 mod alert_report;
 mod alert_unfilled;
+mod auto_validate_report;
 mod calendar;
 mod cancel_cascade;
 mod cancel_payment;
+mod check_assignment;
 mod close_room;
 mod conclude_booking;
 mod digest_unread;
@@ -98,8 +100,10 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(alert_operations::run)
         .on(alert_report::run)
         .on(alert_unfilled::run)
+        .on(auto_validate_report::run)
         .on(cancel_cascade::run)
         .on(cancel_payment::run)
+        .on(check_assignment::run)
         .on(close_room::run)
         .on(conclude_booking::run)
         .on(digest_unread::run)

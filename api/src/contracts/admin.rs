@@ -1,7 +1,7 @@
 //! Contracts as admins see them: all of them, and the decision on a dispute.
 
-use domain::contracts;
 use domain::ids::ContractId;
+use domain::{contracts, reports};
 use jobs::effects;
 use poem::Request;
 use poem::web::Data;
@@ -20,11 +20,14 @@ use crate::wire::{self, Text};
 pub struct ContractsAdminApi;
 
 #[derive(Debug, Object)]
-#[oai(deny_unknown_fields)]
+#[oai(rename_all = "camelCase", deny_unknown_fields)]
 struct DisputeDecision {
     /// What was decided; both parties read it.
     #[oai(validator(min_length = 1, max_length = 1000))]
     resolution: Text,
+    /// What of a mission's work is paid for; as reported when absent.
+    #[oai(validator(minimum(value = "0"), maximum(value = "1440")))]
+    minutes_worked: Option<i32>,
 }
 
 #[OpenApi(prefix_path = "/api/v1/admin", tag = "wire::Tag::Admin")]
@@ -54,7 +57,8 @@ impl ContractsAdminApi {
 
     /// Decide on a dispute
     ///
-    /// The contract goes on where it stood; both parties read the decision.
+    /// The contract goes on where it stood; both parties read the decision. A mission's report that nobody has accepted yet is accepted
+    /// by it, with `minutesWorked` where that is given.
     #[oai(path = "/contracts/:id/resolve", method = "post", operation_id = "resolveContract")]
     async fn resolve_contract(
         &self,
@@ -64,12 +68,18 @@ impl ContractsAdminApi {
         body: Json<DisputeDecision>,
         request: &Request,
     ) -> ApiResult<Json<ContractView>> {
-        let (id, resolution, origin) = (ContractId(id.0), body.0.resolution.0, origin(request));
+        let (id, DisputeDecision { resolution, minutes_worked }) = (ContractId(id.0), body.0);
+        let (origin, now) = (origin(request), app.clock.now());
         let mut tx = app.db.begin().await?;
-        let resolved =
-            contracts::resolve(&mut tx, id, caller.0, &resolution, &origin, app.clock.now()).await?;
+        let report = reports::lock_of_contract(&mut tx, id).await?;
+        let resolved = contracts::resolve(&mut tx, id, caller.0, &resolution.0, &origin, now).await?;
+        let validated = reports::decide(&mut tx, report, minutes_worked, now).await?;
         effects::contracts::resolved(&mut tx, &resolved).await?;
+        if let Some(validated) = validated {
+            effects::hub::validated(&mut tx, &validated).await?;
+        }
+        let contract = contracts::get(&mut tx, id).await?;
         tx.commit().await?;
-        Ok(Json(resolved.contract.into()))
+        Ok(Json(contract.into()))
     }
 }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 /// A property, or a schema's property when the name alone is not enough, and its example in JSON.
 const PROPERTIES: &str = r#"
+acceptedMinutes 480
 accessToken "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIwMTk5In0.c2lnbmF0dXJl"
 address "12 rue Saint-Ambroise"
 after 41
@@ -40,6 +41,9 @@ commissionCents 1620
 compliant true
 contactName "Claire Fontaine"
 contactPhone "+33639980001"
+contestReason "Le départ a eu lieu une heure plus tôt."
+ReportRequest.content "Tour du matin effectué, transmissions faites à l’équipe."
+ReportView.content "Tour du matin effectué, transmissions faites à l’équipe."
 content "Bonjour, le code de la porte est le 12A."
 count 4
 coverLetter "Je connais bien votre établissement."
@@ -54,6 +58,7 @@ dead 0
 deliveredFrom "2030-03-04"
 deliveredTo "2030-03-05"
 depth 12
+incidents "Une chute sans gravité, signalée au cadre de santé."
 InvoiceLine.description "Heures de mission"
 description "Tour du matin, dix-huit résidents."
 detail "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -121,11 +126,13 @@ longitude 2.379
 matched true
 matchedSpecialties ["geriatrie"]
 message "mission not found"
+minutesWorked 480
 DiplomaView.name "Diplôme d'État d'infirmier"
 EstablishmentChange.name "EHPAD Les Tilleuls"
 EstablishmentView.name "EHPAD Les Tilleuls"
 InvoiceParty.name "Nadia Benali"
 name "matching"
+needsClient false
 netCents 20000
 newPassword "a longer horse battery"
 nextCursor "AAAAAAAA"
@@ -141,6 +148,7 @@ payoutsEnabled true
 pendingEmail "nadia@example.com"
 phone "+33639980002"
 plannedCents 20000
+plannedMinutes 480
 points 0
 postalCode "75011"
 priceCents 10000
@@ -156,6 +164,7 @@ rateBps 2000
 rating 96
 MessageReportView.reason "Le message nomme une résidente."
 MessageToReport.reason "Le message nomme une résidente."
+ReportContest.reason "Le départ a eu lieu une heure plus tôt."
 reason "Une absence de dernière minute."
 ContractSummary.reference "CTR-2026-0042"
 ContractView.reference "CTR-2026-0042"

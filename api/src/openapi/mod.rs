@@ -44,6 +44,7 @@ apis! {
         crate::invitations::InvitationsApi,
     ]
     [
+        crate::hub::HubApi,
         crate::quotes::QuotesApi,
         crate::contracts::ContractsApi,
         crate::signatures::SignaturesApi,

@@ -125,19 +125,24 @@ pub async fn issue(conn: &mut PgConnection, draft: Draft, now: OffsetDateTime) -
 
 /// The contract of a talent's place in a mission; nothing when there is one, or when the place was left or its time is over.
 ///
-/// Holds the assignment: whoever ends it sees the contract, or this sees the end.
+/// Holds the mission, and then the assignment, as whoever ends them does: they see the contract, or this sees the end.
 pub async fn draft_for_assignment(
     conn: &mut PgConnection,
     id: AssignmentId,
     now: OffsetDateTime,
 ) -> Result<Option<Issued>> {
+    let mission = sqlx::query_scalar!(
+        r#"select mission_id as "mission_id: MissionId" from assignments where id = $1"#,
+        id.0
+    );
+    let mission = mission.fetch_optional(&mut *conn).await?.ok_or(Error::NotFound("assignment"))?;
+    let mission = missions::lock(&mut *conn, mission).await?;
     let place = sqlx::query!(
-        r#"select mission_id as "mission: MissionId", talent_id as "talent: UserId", hourly_rate_cents,
-                  status as "status: AssignmentStatus"
+        r#"select talent_id as "talent: UserId", hourly_rate_cents, status as "status: AssignmentStatus"
              from assignments where id = $1 for no key update"#,
         id.0,
     );
-    let place = place.fetch_optional(&mut *conn).await?.ok_or(Error::NotFound("assignment"))?;
+    let place = place.fetch_one(&mut *conn).await?;
     let drafted = sqlx::query_scalar!(
         r#"select exists (select from contracts where assignment_id = $1) as "drafted!""#,
         id.0
@@ -146,7 +151,6 @@ pub async fn draft_for_assignment(
     if !living || drafted.fetch_one(&mut *conn).await? {
         return Ok(None);
     }
-    let mission = missions::get(&mut *conn, place.mission).await?;
     if mission.end_date <= now {
         return Ok(None);
     }

@@ -198,6 +198,13 @@ pub async fn get_for(conn: &mut PgConnection, id: ContractId, viewer: Viewer) ->
     Ok(contract)
 }
 
+pub async fn find_of_assignment(
+    conn: &mut PgConnection,
+    assignment: AssignmentId,
+) -> Result<Option<Contract>> {
+    Ok(select_contracts!("where c.assignment_id = $1", assignment.0).fetch_optional(conn).await?)
+}
+
 pub async fn find_of_booking(conn: &mut PgConnection, booking: BookingId) -> Result<Option<Contract>> {
     Ok(select_contracts!("where c.booking_id = $1", booking.0).fetch_optional(conn).await?)
 }

@@ -1,4 +1,5 @@
-//! Relief missions: what they are, and who may see and manage them. Posting, changing and ending have files of their own.
+//! Relief missions: what they are, and who may see and manage them. Posting, changing, running and
+//! ending have files of their own.
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -163,6 +164,7 @@ mod changing;
 mod ending;
 mod listing;
 mod posting;
+mod running;
 
 pub use changing::{Affected, Changed, MissionPatch, Preview, change, preview};
 pub use ending::{
@@ -171,6 +173,8 @@ pub use ending::{
 };
 pub use listing::{Filter, Scope, list};
 pub use posting::{LONGEST, NewMission, Posted, duplicate, post};
+pub(crate) use running::complete;
+pub use running::{Look, OPENS_BEFORE, Overdue, Started, look, start};
 
 pub async fn get(conn: &mut PgConnection, id: MissionId) -> Result<Mission> {
     find(conn, id).await?.ok_or(Error::NotFound("mission"))

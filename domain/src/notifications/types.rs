@@ -95,6 +95,38 @@ notification_types! {
     MissionDeadline "MISSION_DEADLINE"
         fr "Début dans 24 heures" "Votre mission commence dans 24 heures et des places restent libres."
         en "Start in 24 hours" "Your mission starts in 24 hours and places are still free."
+    /// To the client, in the app only: a talent has begun.
+    MissionStarted "MISSION_STARTED"
+        fr "La mission a commencé" "Un talent est sur place et a commencé la mission."
+        en "The mission has begun" "A talent is on site and has begun the mission."
+    /// To both: the start has passed, and nobody has said that it began.
+    MissionNotStarted "MISSION_NOT_STARTED"
+        fr "Mission non démarrée" "L’heure de début est passée et le démarrage n’a pas été signalé. Échangez dans la conversation."
+        en "Mission not started" "The start has passed and nobody has started the mission. Talk in the conversation."
+    /// To the talent: the mission is over, and its report is missing.
+    ReportMissing "REPORT_MISSING"
+        fr "Rapport attendu" "La mission est terminée et votre rapport manque. Sans lui, votre part ne peut pas être versée."
+        en "Report missing" "The mission is over and your report is missing. Without it your share cannot be paid out."
+    /// To the client: a report is to be read.
+    ReportSubmitted "REPORT_SUBMITTED"
+        fr "Rapport de mission remis" "Lisez le rapport, puis validez-le ou contestez-le. Sans réponse, il est validé sous 72 heures."
+        en "Mission report handed in" "Read the report, then accept or contest it. Without an answer it is accepted after 72 hours."
+    /// To the client: a report differs from the plan, and is not accepted by itself.
+    ReportDeviates "REPORT_DEVIATES"
+        fr "Rapport à valider" "La durée déclarée s’écarte de la durée prévue : le rapport attend votre décision."
+        en "Report to be accepted" "The minutes reported differ from the plan: the report waits for your decision."
+    /// To admins: a report speaks of incidents.
+    IncidentReported "INCIDENT_REPORTED"
+        fr "Incident signalé" "Un rapport de mission signale un incident. Lisez-le et décidez."
+        en "Incident reported" "A mission report speaks of an incident. Read it and decide."
+    /// To the talent: the work was accepted.
+    ReportValidated "REPORT_VALIDATED"
+        fr "Rapport validé" "Votre rapport est validé. Votre part d’une mission réglée est virée 48 heures plus tard."
+        en "Report accepted" "Your report was accepted. Your share of a paid mission is transferred 48 hours later."
+    /// To the talent, whose contract was in dispute before: the report is contested too.
+    ReportContested "REPORT_CONTESTED"
+        fr "Rapport contesté" "Le client conteste votre rapport. SocioPulse tranche avec le différend en cours."
+        en "Report contested" "The client contests your report. SocioPulse decides on it with the open dispute."
     /// To the client: nobody knows where the mission is, and so nobody is looked for.
     LocationUnknown "LOCATION_UNKNOWN"
         fr "Adresse introuvable" "L’adresse de votre mission n’a pas été trouvée. Précisez-la pour lancer la recherche."

@@ -30,10 +30,24 @@ pub struct Closed {
 
 /// Of what is owed, how much of a payment it is, and what to call the rest.
 #[derive(Clone, Copy, Debug)]
-struct Owed<'a> {
-    cents: i64,
-    cause: &'a str,
-    reason: &'a str,
+pub(super) struct Owed<'a> {
+    pub cents: i64,
+    pub cause: &'a str,
+    pub reason: &'a str,
+}
+
+impl Owed<'static> {
+    /// Of what was called off while its client paid.
+    pub const NOTHING: Self = Self::late(0);
+
+    const fn late(cents: i64) -> Self {
+        Self { cents, cause: refunds::CALLED_OFF, reason: "Annulé avant le paiement" }
+    }
+}
+
+/// Of what was worked in fewer minutes than planned.
+fn worked(cents: i64) -> Owed<'static> {
+    Owed { cents, cause: "worked-less", reason: "Durée réelle inférieure à la durée prévue" }
 }
 
 impl Closed {
@@ -156,24 +170,20 @@ pub async fn work_accepted(
         contract.0
     );
     let Some(charge) = charge.fetch_optional(&mut *conn).await? else { return Ok(closed) };
-    let worked = worked_cents(&mut *conn, contract, minutes).await?;
-    if worked - charge.amount_cents >= LEAST_CENTS {
+    let worked_cents = price(&mut *conn, contract, minutes).await?;
+    if worked_cents - charge.amount_cents >= LEAST_CENTS {
         closed.supplement =
-            asking::supplement(&mut *conn, &charge, worked - charge.amount_cents, now).await?;
+            asking::supplement(&mut *conn, &charge, worked_cents - charge.amount_cents, now).await?;
     }
-    let owed = Owed {
-        cents: worked.min(charge.amount_cents),
-        cause: "worked-less",
-        reason: "Durée réelle inférieure à la durée prévue",
-    };
     if charge.settled_at.is_some() {
+        let owed = worked(worked_cents.min(charge.amount_cents));
         closed.close(&mut *conn, charge.id, owed, now).await?;
     }
     Ok(closed)
 }
 
 /// What the minutes worked cost from the planned start on, at the contract's own rate.
-async fn worked_cents(conn: &mut PgConnection, contract: ContractId, minutes: i64) -> Result<i64> {
+async fn price(conn: &mut PgConnection, contract: ContractId, minutes: i64) -> Result<i64> {
     let contract = contracts::get(&mut *conn, contract).await?;
     let row = sqlx::query!(
         r#"select coalesce(a.hourly_rate_cents, m.hourly_rate_cents)::bigint as "rate!", m.start_date, m.end_date
@@ -213,16 +223,34 @@ pub(super) async fn dispute_won(
     }
 }
 
-/// What stays due of a payment that came when its work was called off already; all of it where it was not.
-pub(super) async fn still_owed(conn: &mut PgConnection, payment: &Payment) -> Result<Option<i64>> {
+/// What stays due of a payment that came when its work was called off, or accepted, already; nothing is known where it is still
+/// to be done.
+pub(super) async fn still_owed(conn: &mut PgConnection, payment: &Payment) -> Result<Option<Owed<'static>>> {
     let (Some(contract), Some(mission)) = (payment.contract_id, payment.mission_id) else { return Ok(None) };
-    let ended = sqlx::query_scalar!(
-        r#"select a.status as "status: AssignmentStatus" from contracts c join assignments a on a.id = c.assignment_id
-            where c.id = $1 and a.status in ('CANCELLED', 'WITHDRAWN')"#,
+    let place = sqlx::query!(
+        r#"select a.status as "status: AssignmentStatus", r.accepted_minutes as "accepted_minutes?"
+             from contracts c join assignments a on a.id = c.assignment_id left join reports r on r.assignment_id = a.id
+            where c.id = $1"#,
         contract.0,
     );
-    let Some(ended) = ended.fetch_optional(&mut *conn).await? else { return Ok(None) };
-    let mission = missions::get(conn, mission).await?;
-    let cancelled = mission.status == MissionStatus::Cancelled && ended == AssignmentStatus::Cancelled;
-    Ok(Some(if cancelled { owed(&mission, payment.amount_cents) } else { 0 }))
+    let Some(place) = place.fetch_optional(&mut *conn).await? else { return Ok(None) };
+    match (place.status, place.accepted_minutes) {
+        (AssignmentStatus::Withdrawn, _) => Ok(Some(Owed::NOTHING)),
+        (AssignmentStatus::Cancelled, _) => {
+            let mission = missions::get(conn, mission).await?;
+            let cancelled = mission.status == MissionStatus::Cancelled;
+            Ok(Some(Owed::late(if cancelled { owed(&mission, payment.amount_cents) } else { 0 })))
+        }
+        // What a public body pays was invoiced as it is.
+        (_, Some(_))
+            if payment.kind == PaymentKind::Supplement || payment.method == PaymentMethod::Chorus =>
+        {
+            Ok(Some(worked(payment.amount_cents)))
+        }
+        (_, Some(minutes)) => {
+            let cents = price(conn, contract, minutes.into()).await?;
+            Ok(Some(worked(cents.min(payment.amount_cents))))
+        }
+        (_, None) => Ok(None),
+    }
 }

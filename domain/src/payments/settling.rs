@@ -4,6 +4,7 @@
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
+use super::closing::Owed;
 use super::payouts::Scheduled;
 use super::refunds::{NewRefund, Requested};
 use super::{DisputeStatus, Payment, PaymentMethod, PaymentStatus, RefundWay, closing, payouts, refunds};
@@ -72,22 +73,22 @@ async fn settle_paid(conn: &mut PgConnection, settled: &mut Settled, now: Offset
     let owed = match payment.booking_id {
         Some(booking) => {
             settled.booking = bookings::mark_paid(&mut *conn, booking, now).await?;
-            settled.booking.is_none().then_some(0)
+            settled.booking.is_none().then_some(Owed::NOTHING)
         }
         None => closing::still_owed(&mut *conn, payment).await?,
     };
-    let Some(owed) = owed else {
+    let Some(Owed { cents: owed, cause, reason }) = owed else {
         if closing::is_accepted(&mut *conn, payment).await? {
             settled.payouts.extend(payouts::schedule(conn, payment.id, now + payouts::AFTER).await?);
         }
         return Ok(());
     };
-    // It was called off while the client paid.
+    // It was called off, or done in less time, while the client paid.
     let late = NewRefund {
-        cause: refunds::CALLED_OFF,
+        cause,
         way: RefundWay::Stripe,
         amount_cents: payment.amount_cents - owed,
-        reason: "Annulé avant le paiement",
+        reason,
         requested_by: None,
     };
     if late.amount_cents > 0 && payment.method == PaymentMethod::Card {

@@ -4,6 +4,7 @@
 pub mod bookings;
 pub mod chorus;
 pub mod contracts;
+pub mod hub;
 pub mod papers;
 pub mod payments;
 pub mod quotes;
@@ -192,7 +193,8 @@ pub async fn assigned(tx: &mut Tx, accepted: &Accepted, now: OffsetDateTime) -> 
     let jobs = notices(mission, NotificationType::MissionAssigned, client)
         .chain(notices(mission, NotificationType::AssignmentConfirmed, [assignment.talent_id]))
         .chain(notices(mission, NotificationType::ApplicationRejected, passed_over.iter().copied()))
-        .chain([NewJob::of(&DraftContract { of: ContractOf::Assignment(assignment.id) })]);
+        .chain([NewJob::of(&DraftContract { of: ContractOf::Assignment(assignment.id) })])
+        .chain(hub::looks(assignment, mission));
     ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
     let message = match way {
         Way::Invitation => "Un talent a accepté la mission et rejoint la conversation.",
@@ -403,6 +405,7 @@ pub async fn notified(tx: &mut Tx, notify: &Notify) -> Result<()> {
             | Type::BookingSoon
             | Type::ApplicationWithdrawn
             | Type::LocationUnknown
+            | Type::MissionStarted
             | Type::MessageReported,
             _,
         ) => return Ok(()),
