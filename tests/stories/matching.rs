@@ -190,8 +190,9 @@ async fn the_winner_may_repeat_and_both_sides_are_told() {
     assert_eq!(socket.next("mission:updated").await["status"], "ASSIGNED");
     assert_eq!(socket.next("notification").await["type"], "MISSION_ASSIGNED");
     world.drain().await;
-    assert_eq!(world.count("select count(*) from notifications").await, 3);
-    assert_eq!(world.mails().len(), 3);
+    // Of the invitation, the assignment to both, and the contract that both sign.
+    assert_eq!(world.count("select count(*) from notifications").await, 5);
+    assert_eq!(world.mails().len(), 5);
     let view = nurse.get(&format!("{MISSIONS}/{}", posted["id"].as_str().unwrap())).await.expect(200);
     assert_eq!(view["clientId"], client.id.as_str(), "an assigned talent is a participant");
 

@@ -1,8 +1,10 @@
 //! Cancelling, with its price; leaving a mission.
 
+use domain::surcharges;
 use serde_json::{Value, json};
 use tests::Client;
-use time::Duration;
+use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime};
 
 use crate::world::{World, mission};
 
@@ -19,7 +21,8 @@ async fn filled(world: &World, client: &Client, nurse: &Client) -> (String, Valu
 
 #[test]
 fn the_price_changes_exactly_at_24_and_2_hours() {
-    let start = time::macros::datetime!(2026-06-02 20:00 UTC);
+    // A Tuesday by day: what nights and feast days add is told in `domain::surcharges`.
+    let start = time::macros::datetime!(2026-06-02 08:00 UTC);
     let price = |notice: Duration, rate: i32, filled: i16, length: Duration| {
         let mission = domain::missions::Mission {
             id: domain::ids::MissionId::new(),
@@ -80,17 +83,19 @@ async fn a_cancelled_mission_frees_its_talent_and_tells_everybody_once() {
     let world = World::new().await;
     let client = world.client("lilas").await;
     let nurse = world.nurse("nurse", 1.0).await;
-    let (path, _) = filled(&world, &client, &nurse).await;
+    let (path, posted) = filled(&world, &client, &nurse).await;
     world.clock.advance(Duration::hours(1));
     let (client, nurse) = (world.returning(&client).await, world.returning(&nurse).await);
     let price = client.get(&format!("{path}/cancellation")).await.expect(200);
-    assert_eq!((&price["plannedCents"], &price["priceCents"]), (&json!(20_000), &json!(10_000)));
+    let at = |field: &str| OffsetDateTime::parse(posted[field].as_str().unwrap(), &Rfc3339).unwrap();
+    let planned = surcharges::price(at("startDate"), at("endDate"), 2_500).total_cents;
+    assert_eq!((&price["plannedCents"], &price["priceCents"]), (&json!(planned), &json!(planned / 2)));
     let mut socket = nurse.socket().await;
     let cancelled =
         client.post(&format!("{path}/cancel"), json!({ "reason": "Fermeture" })).await.expect(200);
     assert_eq!(
         (&cancelled["status"], &cancelled["cancellationCents"]),
-        (&json!("CANCELLED"), &json!(10_000))
+        (&json!("CANCELLED"), &json!(planned / 2))
     );
     assert_eq!(
         world.count("select count(*) from assignments where status = 'CANCELLED'").await,
