@@ -86,8 +86,9 @@ async fn whoever_dies_at_any_await_has_paid_nobody_twice() {
     let reaper = Reaper::default();
     let money = {
         let reaper = reaper.clone();
-        let shape =
-            |handlers: Handlers<workers::App>| handlers.around(move |kind, run| reaper.around(kind, run));
+        let shape = |handlers: Handlers<workers::App>| {
+            Money::quiet(handlers).around(move |kind, run| reaper.around(kind, run))
+        };
         Money::with(&[], &[], shape).await
     };
     money.onboarded().await;

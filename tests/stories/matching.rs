@@ -199,7 +199,7 @@ async fn the_winner_may_repeat_and_both_sides_are_told() {
     // Every handler twice: no second notification, mail or message.
     sqlx::query("update jobs set state = 'waiting', attempt = 0").execute(&world.pool).await.unwrap();
     world.drain().await;
-    assert_eq!(world.count("select count(*) from notifications").await, 3);
+    assert_eq!(world.count("select count(*) from notifications").await, 5);
     assert_eq!(world.count("select count(*) from messages").await, 2);
     world.end().await;
 }

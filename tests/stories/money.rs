@@ -1,12 +1,13 @@
 //! A platform that takes payments: beside it a sandbox that speaks Stripe, on the same clock.
 
 use domain::Clock;
+use jobs::{Notify, RenderDocument};
 use serde_json::{Value, json};
 use tests::Client;
 use tests::stripe_sandbox::{KEY, Sandbox, Settings};
 use time::Duration;
 use uuid::Uuid;
-use workers::engine::Handlers;
+use workers::engine::{Handlers, Run};
 
 use crate::contracts::{assigned, newest, weekday};
 use crate::signatures::sign;
@@ -48,6 +49,13 @@ impl Money {
         let (client, nurse) = (world.client("lilas").await, world.nurse("nadia", 1.0).await);
         let admin = world.admin().await;
         Self { world, stripe, client, nurse, admin }
+    }
+
+    /// Without papers and notices: where only money counts, they would take most of the time.
+    pub fn quiet(handlers: Handlers<workers::App>) -> Handlers<workers::App> {
+        let no_papers = |_: RenderDocument, run: Run<workers::App>| async move { run.done_without_effects() };
+        let no_notices = |_: Notify, run: Run<workers::App>| async move { run.done_without_effects() };
+        handlers.on(no_papers).on(no_notices)
     }
 
     /// A mission whose contract both have signed; its id.

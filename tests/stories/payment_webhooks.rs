@@ -2,12 +2,10 @@
 
 use futures_util::StreamExt;
 use futures_util::future::join_all;
-use jobs::RenderDocument;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use stripe_connect::signature::sign;
 use tests::{Answer, Client};
-use workers::engine::Run;
 
 use crate::money::{Money, SECRET, WEBHOOKS};
 
@@ -214,9 +212,7 @@ async fn state(money: &Money, payment: &str) -> Value {
 
 #[tokio::test]
 async fn every_order_of_what_is_told_ends_in_one_state() {
-    // Their files are of no interest here.
-    let no_files = |_: RenderDocument, run: Run<workers::App>| async move { run.done_without_effects() };
-    let money = Money::with(&[], &[], move |handlers| handlers.on(no_files)).await;
+    let money = Money::with(&[], &[], Money::quiet).await;
     let (first, events) = told(&money).await;
     let mut payments = Vec::new();
     for (n, order) in orders(events.len()).into_iter().enumerate() {
