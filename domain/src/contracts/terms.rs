@@ -131,8 +131,8 @@ fn percent(bps: i32) -> String {
 
 const PAYMENT: &str = "Le client règle le prix par l’intermédiaire de la plateforme SocioPulse, qui le reverse au prestataire après \
     l’exécution de la prestation, déduction faite de sa commission. La facture est établie par la plateforme au nom et pour le \
-    compte du prestataire, en vertu d’un mandat de facturation. Tout retard de paiement entraîne de plein droit des pénalités au taux \
-    de trois fois l’intérêt légal ainsi qu’une indemnité forfaitaire de recouvrement de 40 € (art. L. 441-10 du Code de commerce).";
+    compte du prestataire, en vertu d’un mandat de facturation. Tout retard de paiement entraîne de plein droit des pénalités égales \
+    à trois fois le taux d’intérêt légal ainsi qu’une indemnité forfaitaire de recouvrement de 40 € (art. L. 441-10 du Code de commerce).";
 
 const OF_TALENT: [&str; 2] = [
     "Le prestataire exécute la prestation avec le soin d’un professionnel diligent, dans le respect des règles de sa profession et du \
