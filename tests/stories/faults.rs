@@ -12,23 +12,7 @@ const MISSIONS: &str = "/api/v1/matching/missions";
 
 /// The worker's own binary, as an operator would start it.
 pub fn worker(world: &World, redis_url: &str) -> Child {
-    let target = std::env::current_exe().unwrap();
-    let binary = target.ancestors().nth(2).unwrap().join("sociopulse-worker");
-    assert!(
-        binary.exists(),
-        "{} is missing: run `cargo build --bins` first, or `make test`",
-        binary.display()
-    );
-    Command::new(binary)
-        .env("DATABASE_URL", &world.database_url)
-        .env("REDIS_URL", redis_url)
-        .env("REDIS_PREFIX", &world.prefix)
-        .env("MAIL_DIR", std::env::temp_dir().join(format!("{}-mails", world.prefix)))
-        .env_remove("SMTP_URL")
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap()
+    world.program("sociopulse-worker").env("REDIS_URL", redis_url).spawn().unwrap()
 }
 
 /// Everything that matching sets off is there, once.

@@ -1,10 +1,8 @@
 //! Who of a room can be reached: over replicas, tabs and deaths.
 
-use std::process::Stdio;
-
 use serde_json::{Value, json};
 use tests::Socket;
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 
 use crate::chat::assigned;
 use crate::world::World;
@@ -107,27 +105,9 @@ async fn without_redis_the_chat_goes_on_and_nobody_comes_or_goes() {
 
 /// The API's own binary, as an operator would start it.
 async fn replica(world: &World) -> (Child, String) {
-    let target = std::env::current_exe().unwrap();
-    let binary = target.ancestors().nth(2).unwrap().join("sociopulse-api");
-    assert!(
-        binary.exists(),
-        "{} is missing: run `cargo build --bins` first, or `make test`",
-        binary.display()
-    );
     let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-    let process = Command::new(binary)
-        .arg("serve")
-        .env("PORT", port.to_string())
-        .env("DATABASE_URL", &world.database_url)
-        .env("REDIS_URL", &world.redis_url)
-        .env("REDIS_PREFIX", &world.prefix)
-        .env("JWT_SECRET", "stories-stories-stories-stories-")
-        .env("RATE_LIMIT", "off")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
+    let mut program = world.program("sociopulse-api");
+    let process = program.arg("serve").env("PORT", port.to_string()).spawn().unwrap();
     let answers = async {
         while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;

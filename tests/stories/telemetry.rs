@@ -1,7 +1,6 @@
 //! One request id and one trace lead from the click to the job: the real processes, their logs, and a collector of ours.
 
 use std::path::Path;
-use std::process::Stdio;
 
 use poem::listener::{Acceptor, Listener, TcpListener};
 use poem::{EndpointExt, Route, Server, handler, post, web::Data};
@@ -20,23 +19,15 @@ async fn collect(body: Vec<u8>, bodies: Data<&mpsc::UnboundedSender<Vec<u8>>>) {
 }
 
 fn start(world: &World, name: &str, log: &Path, more: &[(&str, String)]) -> Child {
-    let target = std::env::current_exe().unwrap();
-    let mut command = Command::new(target.ancestors().nth(2).unwrap().join(name));
+    let mut command = world.program(name);
     if name == "sociopulse-api" {
         command.arg("serve");
     }
     command
-        .env("DATABASE_URL", &world.database_url)
-        .env("REDIS_URL", &world.redis_url)
-        .env("REDIS_PREFIX", &world.prefix)
-        .env("JWT_SECRET", "stories-stories-stories-stories-")
-        .env("MAIL_DIR", std::env::temp_dir().join(format!("{}-mails", world.prefix)))
         .env("LOG_FORMAT", "json")
         .env("RUST_LOG", "info,api=debug,workers=debug")
         .envs(more.iter().map(|(key, value)| (*key, value)))
         .stderr(std::fs::File::create(log).unwrap())
-        .stdout(Stdio::null())
-        .kill_on_drop(true)
         .spawn()
         .unwrap()
 }

@@ -1,5 +1,6 @@
 //! A platform of one's own: an API and a worker in this process, on a fresh database and a Redis prefix.
 
+use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use clap::Parser;
@@ -10,11 +11,13 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use tests::{Client, PATIENCE};
 use time::{Duration, OffsetDateTime};
+use tokio::process::Command;
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use workers::engine::Handlers;
 
+pub const JWT_SECRET: &str = "stories-stories-stories-stories-";
 pub const PASSWORD: &str = "correct horse battery";
 /// Of [`PASSWORD`] with weak parameters: seeding must be quick, and a login renews it.
 const HASH: &str = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0$nZlaovdHRBQmBmcadHdfKPLBr1U+btq0UJR0buCeEKM";
@@ -103,7 +106,7 @@ impl World {
 
     /// Starts another replica of the API and returns its base URL.
     pub async fn start_api(&mut self, settings: &[&str]) -> String {
-        self.start_api_with_secret("stories-stories-stories-stories-", settings).await
+        self.start_api_with_secret(JWT_SECRET, settings).await
     }
 
     /// Starts a replica that signs with another key.
@@ -157,7 +160,7 @@ impl World {
     }
 
     pub fn worker_config(&self, settings: &[&str]) -> workers::Config {
-        let (mails, files) = (std::env::temp_dir().join(format!("{}-mails", self.prefix)), self.files());
+        let (mails, files) = (self.mail_folder(), self.files());
         let mut args = vec![
             "worker",
             "--database-url",
@@ -173,6 +176,31 @@ impl World {
         ];
         args.extend(settings);
         workers::Config::parse_from(args)
+    }
+
+    /// A binary of the platform, to be started in this world as an operator would.
+    pub fn program(&self, name: &str) -> Command {
+        let target = std::env::current_exe().unwrap();
+        let binary = target.ancestors().nth(2).unwrap().join(name);
+        assert!(
+            binary.exists(),
+            "{} is missing: run `cargo build --bins` first, or `make test`",
+            binary.display()
+        );
+        let mut command = Command::new(binary);
+        command
+            .env("DATABASE_URL", &self.database_url)
+            .env("REDIS_URL", &self.redis_url)
+            .env("REDIS_PREFIX", &self.prefix)
+            .env("JWT_SECRET", JWT_SECRET)
+            .env("RATE_LIMIT", "off")
+            .env("MAIL_DIR", self.mail_folder())
+            .env("STORAGE_URL", self.files())
+            .env_remove("SMTP_URL")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        command
     }
 
     /// For what a story does behind the routes.
@@ -193,9 +221,13 @@ impl World {
         std::env::temp_dir().join(format!("{}-files", self.prefix))
     }
 
+    fn mail_folder(&self) -> std::path::PathBuf {
+        std::env::temp_dir().join(format!("{}-mails", self.prefix))
+    }
+
     /// The mails that were sent, as text.
     pub fn mails(&self) -> Vec<String> {
-        let folder = std::env::temp_dir().join(format!("{}-mails", self.prefix));
+        let folder = self.mail_folder();
         let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
         files.map(|file| std::fs::read_to_string(file.path()).unwrap()).collect()
     }
@@ -228,8 +260,7 @@ impl World {
             expires_at: now + Duration::days(7),
         };
         let session = domain::sessions::insert(&mut conn, session, now).await.unwrap();
-        let token =
-            api::token::Tokens::new("stories-stories-stories-stories-", &[]).access(user.id, session, now);
+        let token = api::token::Tokens::new(JWT_SECRET, &[]).access(user.id, session, now);
         self.anonymous().signed_in(&json!({ "accessToken": token, "user": { "id": user.id.to_string() } }))
     }
 
@@ -245,8 +276,7 @@ impl World {
         };
         let mut conn = self.pool.acquire().await.unwrap();
         let session = domain::sessions::insert(&mut conn, new, now).await.unwrap();
-        let token =
-            api::token::Tokens::new("stories-stories-stories-stories-", &[]).access(user, session, now);
+        let token = api::token::Tokens::new(JWT_SECRET, &[]).access(user, session, now);
         self.anonymous().signed_in(&json!({ "accessToken": token, "user": { "id": person.id } }))
     }
 
