@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::amendments::operations_mut;
+
 /// A property, or a schema's property when the name alone is not enough, and its example in JSON.
 const PROPERTIES: &str = r#"
 acceptedMinutes 480
@@ -275,7 +277,7 @@ pub fn illustrate(document: &mut Value) {
             }
         }
     }
-    for operation in super::operations_mut(document) {
+    for operation in operations_mut(document) {
         let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
         for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
             if parameter.get("example").is_none() {
@@ -359,6 +361,7 @@ impl<'s> Table<'s> {
 #[cfg(test)]
 mod tests {
     use super::super::Document;
+    use super::super::amendments::operations;
     use super::*;
 
     #[test]
@@ -380,7 +383,7 @@ mod tests {
             }
         }
         let mut found = Vec::new();
-        let mut document = Document::build();
+        let document = Document::build();
         for (name, schema) in document.value["components"]["schemas"].as_object().unwrap() {
             for (field, property) in schema["properties"].as_object().into_iter().flatten() {
                 if property.get("$ref").is_none() {
@@ -388,7 +391,7 @@ mod tests {
                 }
             }
         }
-        for operation in super::super::operations_mut(&mut document.value) {
+        for operation in operations(&document.value) {
             let id = operation["operationId"].as_str().unwrap().to_owned();
             for parameter in operation["parameters"].as_array().into_iter().flatten() {
                 nulls(&parameter["example"], &format!("{id} {}", parameter["name"]), &mut found);
