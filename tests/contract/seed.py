@@ -42,6 +42,12 @@ def ids(page, name="id"):
 
 client, talent, admin = login("client"), login("talent"), login("admin")
 
+# An earlier run may have hidden the talent, declared it away or put it on a "never again" list.
+talent.call("PATCH", "/me/profile", {"isMarketplaceVisible": True})
+talent.call("PUT", "/me/availability", {})
+for excluded in ids(client.call("GET", "/me/exclusions?limit=100"), "talentId"):
+    client.call("DELETE", f"/me/exclusions/{excluded}")
+
 # A day of its own for each run, so that nobody is booked twice.
 day = datetime.now(timezone.utc).replace(hour=6, minute=0, second=0, microsecond=0) + timedelta(days=20 + 10 * int(run))
 missions = [
@@ -61,9 +67,6 @@ for _ in range(100):
     if all(mission["matching"] != "PENDING" for mission in matched):
         break
     time.sleep(0.1)
-# An earlier run may have hidden the talent, or declared it away.
-talent.call("PATCH", "/me/profile", {"isMarketplaceVisible": True})
-talent.call("PUT", "/me/availability", {})
 option = {"name": "Une heure", "priceCents": 9000, "durationMinutes": 60}
 services = [
     talent.call("POST", "/services", {
