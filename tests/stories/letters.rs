@@ -11,6 +11,14 @@ pub struct Letter {
     pub subject: String,
     /// The part without markup.
     pub text: String,
+    /// Unfolded.
+    headers: String,
+}
+
+impl Letter {
+    pub fn header(&self, name: &str) -> Option<String> {
+        header(&self.headers, name)
+    }
 }
 
 /// All that were sent, in no order.
@@ -39,6 +47,7 @@ pub fn read(mail: &str) -> Letter {
         id: header("Message-ID"),
         subject: words(&header("Subject")),
         text: String::from_utf8(text).unwrap().replace("\r\n", "\n"),
+        headers: headers.replace("\r\n ", " "),
     }
 }
 

@@ -57,6 +57,7 @@ apis! {
         crate::conversations::ConversationsApi,
         crate::message_reports::MessageReportsApi,
         crate::notifications::NotificationsApi,
+        crate::mail_webhooks::MailWebhooksApi,
     ]
     [
         crate::payments::PaymentsApi,
@@ -69,6 +70,7 @@ apis! {
     [
         crate::admin::AdminApi,
         crate::queues::QueuesApi,
+        crate::mail_suppressions::MailSuppressionsApi,
     ]
 }
 
