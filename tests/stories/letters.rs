@@ -54,7 +54,7 @@ pub fn read(mail: &str) -> Letter {
 /// A header, unfolded.
 fn header(headers: &str, name: &str) -> Option<String> {
     let headers = headers.replace("\r\n ", " ");
-    headers.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(": ")?.to_owned()))
+    headers.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(": ")?.trim().to_owned()))
 }
 
 /// Plain words, and such in the encoding of RFC 2047, which the mailer writes in base64. Between two of those a space is none.

@@ -127,7 +127,8 @@ impl MailServer {
 
 /// Until every mail that was put off is sent, or given up as pointless.
 pub async fn wait_for_the_post(world: &World) {
-    while world.count("select count(*) from jobs where kind = 'send-mail' and state = 'waiting'").await > 0 {
+    let open = "select count(*) from jobs where kind = 'send-mail' and state in ('waiting', 'dispatched', 'running')";
+    while world.count(open).await > 0 {
         world.clock.advance(Duration::minutes(1));
         world.drain().await;
     }

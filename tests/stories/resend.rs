@@ -70,7 +70,8 @@ impl Service {
         let service =
             Self { replies: Arc::new(Mutex::new(replies.iter().copied().collect())), ..Self::default() };
         let acceptor = TcpListener::bind(("127.0.0.1", 0)).into_acceptor().await.unwrap();
-        let base = format!("http://{}", acceptor.local_addr()[0]);
+        let address = *acceptor.local_addr()[0].as_socket_addr().unwrap();
+        let base = format!("http://{address}");
         let route = Route::new().at("/emails", post(take)).data(service.clone());
         tokio::spawn(Server::new_with_acceptor(acceptor).run(route));
         let mut world = World::without_worker().await;
@@ -84,7 +85,7 @@ impl Service {
     }
 }
 
-async fn job(world: &World) -> (String, String, i16) {
+async fn job(world: &World) -> (String, String, i32) {
     let job = "select id::text, state::text, attempt from jobs where kind = 'send-mail'";
     sqlx::query_as(job).fetch_one(&world.pool).await.unwrap()
 }

@@ -1,5 +1,6 @@
 //! Mail: what a letter says is in `texts`, and by which way it goes in `smtp`, `resend` or, without either, a folder.
 
+mod answers;
 mod door;
 mod resend;
 mod smtp;
