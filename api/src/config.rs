@@ -6,6 +6,7 @@ use clap::Parser;
 use ipnet::IpNet;
 
 use crate::rate_limit::RateLimit;
+use crate::svix;
 
 #[derive(Clone, Debug, Parser)]
 pub struct Config {
@@ -56,6 +57,13 @@ pub struct Config {
     /// PISTE application of the workers that hand invoices to Chorus Pro; public establishments pay by card when empty.
     #[arg(long, env = "CHORUS_CLIENT_ID", default_value = "")]
     pub chorus_client_id: String,
+    /// Secrets of Resend's webhook, comma-separated: two while one is rolled. Without one its events are not taken.
+    #[arg(long, env = "RESEND_WEBHOOK_SECRET", hide_env_values = true, default_value = "", value_parser = list(svix::read_secret))]
+    pub resend_webhook_secret: List<Vec<u8>>,
+    /// The sandbox's folder of mails, to be shown on `/dev/mailbox` to whoever asks: never in production, and refused on any address
+    /// but the loopback's. Without it there is no such page.
+    #[arg(long, env = "DEV_MAILBOX", default_value = "")]
+    pub dev_mailbox: String,
     /// Seconds that the header of a request may take to come.
     #[arg(long, env = "HEADER_TIMEOUT", default_value = "10", value_parser = seconds)]
     pub header_timeout: Duration,

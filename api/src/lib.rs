@@ -11,6 +11,7 @@ pub mod connect;
 pub mod contracts;
 pub mod conversations;
 pub mod credentials;
+pub mod dev_mailbox;
 pub mod downloads;
 pub mod error;
 pub mod establishments;
@@ -23,6 +24,8 @@ pub mod idempotency;
 pub mod invitations;
 pub mod invoices;
 pub mod live;
+pub mod mail_suppressions;
+pub mod mail_webhooks;
 pub mod me;
 pub mod members;
 pub mod message_reports;
@@ -43,6 +46,7 @@ pub mod services;
 pub mod sessions;
 pub mod signatures;
 pub mod stripe_webhooks;
+pub mod svix;
 pub mod token;
 pub mod video;
 pub mod webhooks;
@@ -91,6 +95,9 @@ pub struct App {
     pub storage: Storage,
     /// Whether workers hand invoices to Chorus Pro.
     pub chorus: bool,
+    pub resend_webhook_secrets: Arc<[Vec<u8>]>,
+    /// The sandbox's mails, shown; never in production.
+    pub dev_mailbox: Option<dev_mailbox::Mailbox>,
 }
 
 impl App {
@@ -127,6 +134,8 @@ impl App {
             storage: Storage::open(&config.storage_url)
                 .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?,
             chorus: !config.chorus_client_id.is_empty(),
+            resend_webhook_secrets: config.resend_webhook_secret.clone(),
+            dev_mailbox: dev_mailbox::Mailbox::open(config)?,
             db,
             clock,
             redis,
@@ -138,7 +147,8 @@ impl App {
 pub fn routes(app: App) -> impl poem::IntoEndpoint {
     let document = openapi::Document::build();
     let operations = Arc::new(operations::Operations::of(&document));
-    let api = Route::new()
+    let dev = app.dev_mailbox.clone();
+    let api = dev_mailbox::mount(Route::new(), dev)
         .at("/api/v1/ws", get(live::socket::upgrade).head(live::socket::no_head))
         .at("/", get(health::ok))
         .at("/health/live", get(health::live))

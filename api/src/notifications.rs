@@ -1,6 +1,7 @@
 //! In-app notifications, from the reader's side.
 
 use domain::ids::NotificationId;
+use domain::mail_opt_outs;
 use domain::notifications::{self, Notification};
 use poem::web::Data;
 use poem_openapi::param::{Path, Query};
@@ -13,7 +14,7 @@ use uuid::Uuid;
 use crate::App;
 use crate::error::ApiResult;
 use crate::guard::{Anyone, Auth};
-use crate::wire::{self, Text};
+use crate::wire::{self, Done, Text};
 
 #[derive(Debug)]
 pub struct NotificationsApi;
@@ -155,5 +156,23 @@ impl NotificationsApi {
         let unread = notifications::mark_all_read(&mut tx, caller.0.user, app.clock.now()).await?;
         tx.commit().await?;
         Ok(Json(UnreadCount { unread }))
+    }
+
+    /// Unsubscribe from a kind of mail
+    ///
+    /// By the link of a mail, without signing in: the token holds for its reader and its kind, and for ever. Mail programs send it
+    /// themselves with a form (RFC 8058), whose content does not matter. Doing it twice is harmless.
+    #[oai(path = "/unsubscribe", method = "post", operation_id = "unsubscribeFromMails")]
+    async fn unsubscribe_from_mails(
+        &self,
+        app: Data<&App>,
+        /// Of the link.
+        #[oai(validator(min_length = 1, max_length = 200))]
+        token: Query<Text>,
+    ) -> ApiResult<Done> {
+        let mut tx = app.db.begin().await?;
+        mail_opt_outs::decline(&mut tx, &token.0.0, app.clock.now()).await?;
+        tx.commit().await?;
+        Ok(Done::NoContent)
     }
 }

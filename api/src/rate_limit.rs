@@ -48,7 +48,7 @@ impl FromStr for RateLimit {
 }
 
 /// Operations that no budget counts: who sends them is known by a signature, and sends as much as happens.
-const EXEMPT: [&str; 2] = ["receiveStripeEvent", "receiveVideoEvent"];
+const EXEMPT: [&str; 3] = ["receiveMailEvent", "receiveStripeEvent", "receiveVideoEvent"];
 
 /// Calls per minute that some operations have besides, per client address whoever signs in.
 const PER_MINUTE: [(&str, u64); 8] = [

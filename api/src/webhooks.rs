@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use bytes::Bytes;
+use poem::http::HeaderMap;
 use poem::{FromRequest, Request, RequestBody};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions};
@@ -20,7 +21,15 @@ pub trait Sender {
 pub struct Signed<S> {
     pub signature: Option<String>,
     pub body: Bytes,
+    headers: HeaderMap,
     sender: PhantomData<S>,
+}
+
+impl<S> Signed<S> {
+    /// What else a signature covers.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
 }
 
 impl<'a, S: Sender + Send + Sync> ApiExtractor<'a> for Signed<S> {
@@ -46,7 +55,7 @@ impl<'a, S: Sender + Send + Sync> ApiExtractor<'a> for Signed<S> {
         let header = request.headers().get(S::HEADER).and_then(|value| value.to_str().ok());
         let signature = header.map(str::to_owned);
         let body = <Bytes as FromRequest>::from_request(request, body).await?;
-        Ok(Self { signature, body, sender: PhantomData })
+        Ok(Self { signature, body, headers: request.headers().clone(), sender: PhantomData })
     }
 }
 

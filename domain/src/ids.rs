@@ -41,6 +41,7 @@ ids!(
     InvitationId,
     InvoiceId,
     JobId,
+    MailSuppressionId,
     MessageId,
     MessageReportId,
     MissionId,

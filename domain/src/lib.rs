@@ -30,6 +30,8 @@ pub mod invitations;
 pub mod invoices;
 pub mod ledger;
 pub mod live;
+pub mod mail_opt_outs;
+pub mod mail_suppressions;
 pub mod matching;
 pub mod members;
 pub mod message_reports;

@@ -3,6 +3,7 @@ use std::time::Duration;
 use domain::ids::{
     ConversationId, EmailChangeId, InvitationId, MissionId, SessionId, SiteInvitationId, UserId,
 };
+use domain::mail_opt_outs::OptionalMail;
 use domain::notifications::{About, NotificationType};
 use serde::{Deserialize, Serialize};
 
@@ -136,7 +137,41 @@ impl Mail {
     }
 }
 
+impl Mail {
+    /// The kind that its reader may do without, and so is told how to.
+    pub fn optional(&self) -> Option<OptionalMail> {
+        match self {
+            Self::MissionInvitation { .. } => OptionalMail::notice(NotificationType::MissionInvitation),
+            Self::ApplicationReceived { .. } => OptionalMail::notice(NotificationType::ApplicationReceived),
+            Self::ApplicationRejected { .. } => OptionalMail::notice(NotificationType::ApplicationRejected),
+            Self::MissionChanged { .. } => OptionalMail::notice(NotificationType::MissionChanged),
+            Self::MissionUnfilled { .. } => OptionalMail::notice(NotificationType::MissionUnfilled),
+            Self::Notice { notice, .. } => OptionalMail::notice(*notice),
+            Self::UnreadMessages { .. } => Some(OptionalMail::UnreadMessages),
+            Self::SiteInvitation { .. } | Self::SiteInvitationReminder { .. } => {
+                Some(OptionalMail::SiteInvitation)
+            }
+            _ => None,
+        }
+    }
+
+    /// Sent also where mails bounced: it was asked for a moment ago, or says who may open the account.
+    pub fn is_for_safety(&self) -> bool {
+        matches!(
+            self,
+            Self::SecurityAlert
+                | Self::VerifyEmail
+                | Self::EmailChangeOld { .. }
+                | Self::EmailChangeNew { .. }
+                | Self::PasswordReset
+                | Self::PasswordChanged
+                | Self::NewDevice { .. }
+        )
+    }
+}
+
 impl Job for SendMail {
-    /// A mail server may be away for an evening; 20 attempts with a cap of one hour span most of a day.
-    const POLICY: Policy = Policy::new("send-mail", queues::BULK).timeout(Duration::from_secs(60));
+    /// A recipient's server may say "not now" for an evening; 20 attempts with a cap of one hour span most of a day. While our own
+    /// mail server is away no attempt counts.
+    const POLICY: Policy = Policy::new("send-mail", queues::BULK).timeout(Duration::from_secs(90));
 }

@@ -11,6 +11,14 @@ pub struct Letter {
     pub subject: String,
     /// The part without markup.
     pub text: String,
+    /// Unfolded.
+    headers: String,
+}
+
+impl Letter {
+    pub fn header(&self, name: &str) -> Option<String> {
+        header(&self.headers, name)
+    }
 }
 
 /// All that were sent, in no order.
@@ -39,13 +47,14 @@ pub fn read(mail: &str) -> Letter {
         id: header("Message-ID"),
         subject: words(&header("Subject")),
         text: String::from_utf8(text).unwrap().replace("\r\n", "\n"),
+        headers: headers.replace("\r\n ", " "),
     }
 }
 
 /// A header, unfolded.
 fn header(headers: &str, name: &str) -> Option<String> {
     let headers = headers.replace("\r\n ", " ");
-    headers.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(": ")?.to_owned()))
+    headers.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(": ")?.trim().to_owned()))
 }
 
 /// Plain words, and such in the encoding of RFC 2047, which the mailer writes in base64. Between two of those a space is none.

@@ -1,105 +1,13 @@
 //! Mails when the mail server is away, or says yes to a line that is cut; and to whom operations are told.
 
-use std::sync::{Arc, Mutex};
-
 use serde_json::{Value, json};
 use tests::Client;
-use time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
 
-use crate::letters::{Letter, letters, read};
+use crate::letters::letters;
+use crate::mail_server::{MailServer, Mood, Step, wait_for_the_post};
 use crate::world::{World, mission};
 
 const MISSIONS: &str = "/api/v1/matching/missions";
-
-/// What the mail server makes of the next mails.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Mood {
-    Takes,
-    /// "Not now", before it has read anything.
-    Refuses,
-    /// Keeps the mail, and is gone before it says so; once.
-    TakesAndHangsUp,
-}
-
-/// A mail server of one's own.
-#[derive(Clone)]
-struct MailServer {
-    url: String,
-    mood: Arc<Mutex<Mood>>,
-    taken: Arc<Mutex<Vec<String>>>,
-}
-
-impl MailServer {
-    async fn start(mood: Mood) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let url = format!("smtp://{}", listener.local_addr().unwrap());
-        let server = Self { url, mood: Arc::new(Mutex::new(mood)), taken: Arc::default() };
-        let at_the_desk = server.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let server = at_the_desk.clone();
-                tokio::spawn(async move { server.serve(stream).await });
-            }
-        });
-        server
-    }
-
-    /// One connection. A client that hangs up ends it.
-    async fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
-        let (reader, mut writer) = stream.into_split();
-        let mut lines = BufReader::new(reader).lines();
-        writer.write_all(b"220 ready\r\n").await?;
-        while let Some(line) = lines.next_line().await? {
-            let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
-            let mood = *self.mood.lock().unwrap();
-            let answer: &[u8] = match verb.as_str() {
-                "QUIT" => break,
-                "MAIL" if mood == Mood::Refuses => b"451 not now\r\n",
-                "DATA" => b"354 go on\r\n",
-                _ => b"250 yes\r\n",
-            };
-            writer.write_all(answer).await?;
-            if verb == "DATA" {
-                let mut mail = String::new();
-                while let Some(line) = lines.next_line().await?.filter(|line| line != ".") {
-                    mail += line.strip_prefix('.').unwrap_or(&line);
-                    mail += "\r\n";
-                }
-                self.taken.lock().unwrap().push(mail);
-                if mood == Mood::TakesAndHangsUp {
-                    self.set(Mood::Takes);
-                    break;
-                }
-                writer.write_all(b"250 taken\r\n").await?;
-            }
-        }
-        Ok(())
-    }
-
-    fn set(&self, mood: Mood) {
-        *self.mood.lock().unwrap() = mood;
-    }
-
-    fn letters(&self) -> Vec<Letter> {
-        self.taken.lock().unwrap().iter().map(|mail| read(mail)).collect()
-    }
-
-    async fn world(&self) -> World {
-        let mut world = World::without_worker().await;
-        world.start_worker_with(&["--worker-cron", "false", "--smtp-url", &self.url]);
-        world
-    }
-}
-
-/// Until every mail that was put off is sent, or given up as pointless.
-async fn wait_for_the_post(world: &World) {
-    while world.count("select count(*) from jobs where kind = 'send-mail' and state = 'waiting'").await > 0 {
-        world.clock.advance(Duration::minutes(1));
-        world.drain().await;
-    }
-}
 
 async fn invitation(nurse: &Client) -> String {
     let invitations = nurse.get("/api/v1/me/invitations").await.expect(200);
@@ -128,7 +36,7 @@ async fn a_mail_whose_yes_was_lost_comes_again_as_the_same() {
 
 #[tokio::test]
 async fn what_became_pointless_while_the_mail_server_was_away_is_not_sent() {
-    let server = MailServer::start(Mood::Refuses).await;
+    let server = MailServer::start(Mood::Says(Step::Mail, "451 not now")).await;
     let world = server.world().await;
     let client = world.client("lilas").await;
     let (nurse, other) = (world.nurse("nurse", 1.0).await, world.nurse("other", 2.0).await);

@@ -221,7 +221,7 @@ impl World {
         std::env::temp_dir().join(format!("{}-files", self.prefix))
     }
 
-    fn mail_folder(&self) -> std::path::PathBuf {
+    pub fn mail_folder(&self) -> std::path::PathBuf {
         std::env::temp_dir().join(format!("{}-mails", self.prefix))
     }
 

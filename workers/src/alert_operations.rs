@@ -3,8 +3,9 @@ use jobs::AlertOperations;
 use minijinja::{Value, context};
 
 use crate::App;
-use crate::engine::{JobError, JobResult, Run};
-use crate::mailer::{Letter, MailError};
+use crate::delivery;
+use crate::engine::{JobResult, Run};
+use crate::mailer::Letter;
 
 /// To the operations address, when there is one and the mission is still open.
 pub async fn run(job: AlertOperations, run: Run<App>) -> JobResult {
@@ -33,10 +34,8 @@ pub async fn tell_operations(
         locale: "fr".into(),
         facts: context! { first_name => (), link => link.clone(), ..facts },
         link,
+        unsubscribe: None,
     };
-    match run.app.mailer.send(letter).await {
-        Ok(()) => run.done_without_effects(),
-        Err(MailError::Refused(error)) => Err(JobError::GiveUp(error)),
-        Err(MailError::Later(error)) => Err(JobError::Retry(error)),
-    }
+    delivery::hand_over(&run.app, letter).await?;
+    run.done_without_effects()
 }

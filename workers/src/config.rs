@@ -1,6 +1,5 @@
 //! The worker's configuration; `sociopulse-worker --help` is its manual.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, Parser};
@@ -145,28 +144,42 @@ impl ChorusConfig {
 
 #[derive(Clone, Debug, Args)]
 pub struct MailConfig {
-    /// Mail server, such as `smtps://user:password@mail.example:465`; without one, mails are written to MAIL_DIR.
+    /// Mail server, such as `smtps://user:password@mail.example:465`; without one, and without RESEND_API_KEY, mails are written to
+    /// MAIL_DIR.
     #[arg(long, env = "SMTP_URL", hide_env_values = true, default_value = "")]
     pub smtp_url: String,
-    /// Sandbox: the folder that mails are written to, one `.eml` each.
+    /// Key of Resend, in place of a mail server of one's own.
+    #[arg(long, env = "RESEND_API_KEY", hide_env_values = true, default_value = "")]
+    pub resend_api_key: String,
+    /// Where Resend is.
+    #[arg(long, env = "RESEND_API_BASE", default_value = "https://api.resend.com")]
+    pub resend_api_base: String,
+    /// Sandbox: the folder that mails are written to, one `.eml` each. Empty, and neither of the two others set: no start.
     #[arg(long, env = "MAIL_DIR", default_value = "mail")]
-    pub mail_dir: PathBuf,
+    pub mail_dir: String,
     /// Sender of every mail.
     #[arg(long, env = "MAIL_FROM", default_value = "SocioPulse <ne-pas-repondre@sociopulse.test>")]
     pub mail_from: String,
     /// Where links in mails lead.
     #[arg(long, env = "FRONTEND_URL", default_value = "http://127.0.0.1:3000")]
     pub frontend_url: String,
+    /// Where the API is reached from outside (`https://api.example`): mail programs unsubscribe there with one click. When empty their
+    /// readers do it on a page of the front end.
+    #[arg(long, env = "API_URL", default_value = "")]
+    pub api_url: String,
 }
 
 impl MailConfig {
     /// The sandbox alone.
-    pub fn folder(mail_dir: PathBuf) -> Self {
+    pub fn folder(mail_dir: &str) -> Self {
         Self {
             smtp_url: String::new(),
-            mail_dir,
+            resend_api_key: String::new(),
+            resend_api_base: "https://api.resend.com".into(),
+            mail_dir: mail_dir.into(),
             mail_from: "SocioPulse <ne-pas-repondre@sociopulse.test>".into(),
             frontend_url: "http://127.0.0.1:3000".into(),
+            api_url: String::new(),
         }
     }
 }

@@ -11,14 +11,12 @@ use futures_util::future::BoxFuture;
 use rand::RngExt;
 use redis::Script;
 use redis::aio::ConnectionManager;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{StatusCode, Url, redirect};
 use serde::Deserialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc2822;
 
 use crate::App;
 use crate::engine::JobError;
+use crate::retry_after;
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 /// An answer holds one address.
@@ -29,8 +27,6 @@ pub const SHARED: u32 = 50;
 pub const ALONE: u32 = 5;
 /// How long a job waits for its turn before it gives its slot to another.
 const TURN: Duration = Duration::from_secs(10);
-/// A service may not put a job off for longer.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 /// Who knows addresses.
 pub trait Geocoder: Debug + Send + Sync {
@@ -94,7 +90,7 @@ impl Ban {
             StatusCode::OK => {}
             status => {
                 let error = format!("the address service answered {status}");
-                let pause = retry_after(response.headers(), Clock::default().now());
+                let pause = retry_after::asked(response.headers(), Clock::default().now());
                 return Err(match pause {
                     Some(pause) => JobError::RetryIn(pause, error),
                     None => JobError::Retry(error),
@@ -165,16 +161,6 @@ fn read(body: &[u8]) -> Result<Option<Found>, JobError> {
     Ok(Some(Found { point: Point { latitude, longitude }, score: best.properties.score }))
 }
 
-/// Seconds, or a date.
-fn retry_after(headers: &HeaderMap, now: OffsetDateTime) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let pause = match value.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => (OffsetDateTime::parse(value, &Rfc2822).ok()? - now).try_into().unwrap_or_default(),
-    };
-    Some(pause.clamp(Duration::from_secs(1), LONGEST_PAUSE))
-}
-
 /// How many calls a second may see: [`SHARED`] by all workers, counted in Redis; while that is away, [`ALONE`] by each.
 #[derive(Clone, Debug)]
 pub struct Budget {
@@ -241,7 +227,6 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use time::macros::datetime;
 
     #[test]
     fn answers_are_read_or_refused() {
@@ -254,21 +239,6 @@ mod tests {
         for broken in [&b"<html>"[..], b"{}", br#"{"features":[{}]}"#, nowhere] {
             assert!(matches!(read(broken), Err(JobError::Retry(_))));
         }
-    }
-
-    #[test]
-    fn a_pause_is_asked_for_in_seconds_or_by_date() {
-        let now = datetime!(2026-01-01 12:00 UTC);
-        let pause = |value: &str| {
-            let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]);
-            retry_after(&headers, now).map(|pause| pause.as_secs())
-        };
-        assert_eq!(pause("30"), Some(30));
-        assert_eq!(pause("Thu, 01 Jan 2026 12:01:00 GMT"), Some(60));
-        assert_eq!(pause("Thu, 01 Jan 2026 11:00:00 GMT"), Some(1));
-        assert_eq!(pause("86400"), Some(3600));
-        assert_eq!(pause("soon"), None);
-        assert_eq!(retry_after(&HeaderMap::new(), now), None);
     }
 
     #[tokio::test]

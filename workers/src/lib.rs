@@ -19,6 +19,7 @@ mod cancel_payment;
 mod check_assignment;
 mod close_room;
 mod conclude_booking;
+mod delivery;
 mod digest_unread;
 mod dispatch_wave;
 mod draft_contract;
@@ -48,6 +49,7 @@ mod remind_quote;
 mod remind_signature;
 mod render_document;
 mod request_password_reset;
+mod retry_after;
 mod send_mail;
 mod send_signature_code;
 mod settle_payment;
@@ -182,8 +184,8 @@ impl App {
             geocoder: geocoder(&config.geocoder_url, Budget::new(redis, bus.name("geocoder")))?,
             db: Db::connect(&config.database_url, config.database_connections, bus)
                 .map_err(io::Error::other)?,
+            mailer: Arc::new(Mailer::new(&config.mail, &clock)?),
             clock,
-            mailer: Arc::new(Mailer::new(&config.mail)?),
             alert_email: Some(config.alert_email.clone()).filter(|address| !address.is_empty()),
             livekit: config.livekit.connect().map_err(invalid)?,
             payments: config.stripe.connect().map_err(invalid)?,

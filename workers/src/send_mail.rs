@@ -11,8 +11,9 @@ use time::OffsetDateTime;
 use crate::App;
 use crate::account_mail::{self, Content};
 use crate::calendar;
+use crate::delivery::{self, Consent};
 use crate::engine::{JobError, JobResult, Run};
-use crate::mailer::{Letter, MailError};
+use crate::mailer::Letter;
 use crate::notices;
 
 /// Renders the mail from what is true now, and hands it to the mail server. What has become pointless is not sent late.
@@ -32,6 +33,10 @@ pub async fn run(job: SendMail, run: Run<App>) -> JobResult {
     let Some(Content { to, template, link, facts }) = content else {
         return run.done_without_effects();
     };
+    let unsubscribe = match delivery::consent(&mut tx, &job, &to, &run.app).await? {
+        Consent::Given(unsubscribe) => unsubscribe,
+        Consent::Refused(why) => return Err(JobError::Cancel(why)),
+    };
     let calendar = match job.mail {
         Mail::Notice { notice: NotificationType::BookingPaid, about: About::Booking(id) } => {
             let booking = bookings::get(&mut tx, id).await?;
@@ -50,17 +55,15 @@ pub async fn run(job: SendMail, run: Run<App>) -> JobResult {
         facts: context! { first_name => profile.first_name, link => link.clone(), ..facts },
         link,
         calendar,
+        unsubscribe,
     };
-    match run.app.mailer.send(letter).await {
-        Ok(()) if matches!(job.mail, Mail::SiteInvitation { .. }) => {
-            let mut tx = run.begin().await?;
-            users::mark_invited(&mut tx, job.to).await?;
-            run.done(tx).await
-        }
-        Ok(()) => run.done_without_effects(),
-        Err(MailError::Refused(error)) => Err(JobError::GiveUp(error)),
-        Err(MailError::Later(error)) => Err(JobError::Retry(error)),
+    delivery::hand_over(&run.app, letter).await?;
+    if !matches!(job.mail, Mail::SiteInvitation { .. }) {
+        return run.done_without_effects();
     }
+    let mut tx = run.begin().await?;
+    users::mark_invited(&mut tx, job.to).await?;
+    run.done(tx).await
 }
 
 /// The template's name, where it leads, and what fills it; nothing when the mail is over.

@@ -3,8 +3,9 @@ use jobs::SendSignatureCode;
 use minijinja::context;
 
 use crate::App;
-use crate::engine::{JobError, JobResult, Run};
-use crate::mailer::{Letter, MailError};
+use crate::delivery;
+use crate::engine::{JobResult, Run};
+use crate::mailer::Letter;
 
 /// Makes the code, of which only a hash is kept, and hands its mail to the mail server. Nothing when the code has expired
 /// meanwhile, was replaced, or is on its way. A mail that is tried again carries another code, and only that one is good.
@@ -20,7 +21,8 @@ pub async fn run(job: SendSignatureCode, run: Run<App>) -> JobResult {
 
     let link = format!("{}/contracts/{}", run.app.mailer.frontend_url(), code.contract);
     let letter = Letter {
-        id: run.id().to_string(),
+        // Another code is another mail: a reader's program that shows one of two alike would show the one whose code is dead.
+        id: format!("{}.{:08x}", run.id(), rand::random::<u32>()),
         to: user.email,
         template: "signature-code",
         facts: context! {
@@ -33,14 +35,10 @@ pub async fn run(job: SendSignatureCode, run: Run<App>) -> JobResult {
         locale: user.locale,
         link,
         calendar: None,
+        unsubscribe: None,
     };
-    match run.app.mailer.send(letter).await {
-        Ok(()) => {
-            let mut tx = run.begin().await?;
-            signatures::mark_sent(&mut tx, job.code_id, run.app.clock.now()).await?;
-            run.done(tx).await
-        }
-        Err(MailError::Refused(error)) => Err(JobError::GiveUp(error)),
-        Err(MailError::Later(error)) => Err(JobError::Retry(error)),
-    }
+    delivery::hand_over(&run.app, letter).await?;
+    let mut tx = run.begin().await?;
+    signatures::mark_sent(&mut tx, job.code_id, run.app.clock.now()).await?;
+    run.done(tx).await
 }

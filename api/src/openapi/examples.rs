@@ -63,6 +63,7 @@ depth 12
 incidents "Une chute sans gravité, signalée au cadre de santé."
 InvoiceLine.description "Heures de mission"
 description "Tour du matin, dix-huit résidents."
+MailSuppressionView.detail "Recipient: 550 5.1.1 user unknown"
 detail "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 ServiceToOffer.description "Une heure à deux pour revenir sur une situation difficile."
 ServiceChange.description "Une heure à deux pour revenir sur une situation difficile."
@@ -158,12 +159,14 @@ priority 1
 proposedRateCents 2600
 quantityMilli 2000
 queue "matching"
+receiveMailEvent. {"type": "email.bounced", "created_at": "2030-03-04T09:00:00.000Z", "data": {"email_id": "56761188-7520-42d8-8898-ff6fc54ce618", "to": ["nadia.benali@example.org"], "bounce": {"type": "Permanent", "subType": "General", "message": "The mailbox does not exist."}}}
 receiveStripeEvent. {"id": "evt_1QkXyZ", "object": "event", "type": "payment_intent.succeeded", "created": 1899100800, "livemode": false, "data": {"object": {"id": "pi_3QkX", "object": "payment_intent", "amount_received": 10800, "currency": "eur"}}}
 receiveVideoEvent. {"event": "participant_joined", "id": "EV_3yzVqNhZ8rXk", "createdAt": "1899100800", "room": {"name": "booking-0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7"}, "participant": {"identity": "0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7"}}
 radiusKm 30
 rank 1
 rateBps 2000
 rating 96
+MailSuppressionView.reason "BOUNCED"
 MessageReportView.reason "Le message nomme une résidente."
 MessageToReport.reason "Le message nomme une résidente."
 ReportContest.reason "Le départ a eu lieu une heure plus tôt."
@@ -211,6 +214,7 @@ NotificationView.title "Une mission pour vous"
 title "Renfort – Infirmier diplômé d'État"
 ExceptionView.to "2030-03-04T18:00:00Z"
 WeeklySlotView.to "18:00"
+unsubscribeFromMails.token "0199f2d45d4e7c3b8a216f0d9be1c2a7.MISSION_INVITATION.5f0c9be1c2a70199f2d45d4e7c3b8a21"
 token "c2luZ2xlLXVzZSB0b2tlbiBvZiBhIG1haWw"
 totalCents 10800
 VideoAccess.token "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIwMTk5In0.c2lnbmF0dXJl"

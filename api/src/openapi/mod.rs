@@ -59,6 +59,7 @@ apis! {
         crate::conversations::ConversationsApi,
         crate::message_reports::MessageReportsApi,
         crate::notifications::NotificationsApi,
+        crate::mail_webhooks::MailWebhooksApi,
     ]
     [
         crate::payments::PaymentsApi,
@@ -71,6 +72,7 @@ apis! {
     [
         crate::admin::AdminApi,
         crate::queues::QueuesApi,
+        crate::mail_suppressions::MailSuppressionsApi,
     ]
 }
 

@@ -53,6 +53,8 @@ pub enum JobError {
     Cancel(String),
     /// The database is away: again soon, and the start does not count.
     Outage(String),
+    /// Somebody whom every job of the kind needs is away: again after this long, and the start does not count.
+    OutageIn(Duration, String),
     /// The job was taken away meanwhile; its new holder answers for it.
     Lost,
 }
@@ -239,6 +241,9 @@ fn record<C>(shared: &Shared<C>, policy: Policy, fence: Fence, attempt: i32, res
         Err(JobError::GiveUp(error)) => Verdict::Abandon(JobState::Dead, error),
         Err(JobError::Cancel(reason)) => Verdict::Abandon(JobState::Cancelled, reason),
         Err(JobError::Outage(error)) => Verdict::Postpone(setback(error, false, backoff(1))),
+        Err(JobError::OutageIn(delay, error)) => {
+            Verdict::Postpone(setback(error, false, delay.try_into().unwrap_or(time::Duration::HOUR)))
+        }
         Err(JobError::Retry(error) | JobError::RetryIn(_, error)) if exhausted => {
             Verdict::Abandon(JobState::Dead, error)
         }

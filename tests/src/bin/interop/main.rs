@@ -1,15 +1,18 @@
-//! Our side of `make interop` with software that knows Stripe, or OAuth2: reads JSON lines, answers each with a line.
+//! Our side of `make interop` with software that knows Stripe, Resend or OAuth2: reads JSON lines, answers each with a line.
 
 use std::io::{self, BufRead};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use domain::Clock;
+use minijinja::context;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use stripe_connect::{Fault, NewAccount, NewCustomer, NewIntent, NewRefund, Payments, Stripe, signature};
 use time::OffsetDateTime;
 use workers::chorus::{Chorus, Deposit, Piste};
-use workers::config::ChorusConfig;
+use workers::config::{ChorusConfig, MailConfig};
+use workers::mailer::{Letter, Mailer};
 
 #[derive(Debug, Parser)]
 #[command(name = "interop", version)]
@@ -35,6 +38,13 @@ enum Mode {
         #[arg(long)]
         account: String,
     },
+    /// Send mails, each with an entry of a calendar, over who speaks Resend's HTTP: `{"id", "to", "token"}`.
+    Resend {
+        #[arg(long)]
+        base: String,
+        #[arg(long)]
+        key: String,
+    },
     /// Ask a server that speaks Stripe's HTTP: `{"call", "key", …}`.
     Call {
         #[arg(long)]
@@ -55,6 +65,14 @@ struct Webhook {
 #[derive(Deserialize)]
 struct Invoice {
     reference: String,
+}
+
+#[derive(Deserialize)]
+struct NewLetter {
+    id: String,
+    to: String,
+    /// Of the link by which its reader unsubscribes.
+    token: String,
 }
 
 #[derive(Deserialize)]
@@ -110,6 +128,31 @@ async fn run(mode: Mode) -> io::Result<()> {
                     Err(fault) => json!({ "fault": fault.to_string() }),
                 };
                 println!("{answer}");
+            }
+        }
+        Mode::Resend { base, key } => {
+            let config = MailConfig {
+                resend_api_key: key,
+                resend_api_base: base,
+                api_url: "https://api.example".to_owned(),
+                ..MailConfig::folder("")
+            };
+            let mailer = Mailer::new(&config, &Clock::default())?;
+            let lines: Vec<String> = io::stdin().lock().lines().collect::<Result<_, _>>()?;
+            for line in lines {
+                let said: NewLetter = serde_json::from_str(&line)?;
+                let facts = context! { first_name => "Zoé", title => "Été & hiver", body => "« À l’heure »", link => "https://app.example" };
+                let letter = Letter {
+                    id: said.id,
+                    to: said.to,
+                    template: "notice",
+                    locale: "fr".to_owned(),
+                    facts,
+                    link: "https://app.example".to_owned(),
+                    calendar: Some("BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n".to_owned()),
+                    unsubscribe: Some(mailer.unsubscribe(&said.token)),
+                };
+                mailer.send(letter).await.map_err(|error| io::Error::other(format!("{error:?}")))?;
             }
         }
         Mode::Call { base, key } => {

@@ -1,0 +1,135 @@
+//! The links by which readers of mails say that they want no more of a kind.
+
+use serde_json::json;
+use tests::{Answer, Client};
+
+use crate::letters::{Letter, letters};
+use crate::world::{World, mission};
+
+const MISSIONS: &str = "/api/v1/matching/missions";
+const API: &str = "https://api.example";
+
+async fn world() -> World {
+    let mut world = World::without_worker().await;
+    world.start_worker_with(&["--worker-cron", "false", "--api-url", API]);
+    world
+}
+
+async fn post(world: &World, client: &Client) {
+    client.post(MISSIONS, mission()).await.expect(201);
+    world.drain().await;
+}
+
+fn to<'l>(letters: &'l [Letter], name: &str, subject: &str) -> Vec<&'l Letter> {
+    let address = format!("{name}@example.org");
+    letters.iter().filter(|letter| letter.to == address && letter.subject.contains(subject)).collect()
+}
+
+/// As a mail program does it: a form, and no session.
+async fn one_click(world: &World, path: &str) -> Answer {
+    let program = world.anonymous();
+    let form = program
+        .request(reqwest::Method::POST, path)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body("List-Unsubscribe=One-Click");
+    program.send(form).await
+}
+
+#[tokio::test]
+async fn one_click_ends_mails_of_one_kind_to_one_person() {
+    let world = world().await;
+    let client = world.client("lilas").await;
+    let nurse = world.nurse("nurse", 1.0).await;
+    world.nurse("other", 2.0).await;
+    post(&world, &client).await;
+    let sent = letters(&world);
+    let [invitation] = to(&sent, "nurse", "une mission pour vous")[..] else { panic!("one invitation") };
+    assert_eq!(invitation.header("List-Unsubscribe-Post").as_deref(), Some("List-Unsubscribe=One-Click"));
+    let link = invitation.header("List-Unsubscribe").unwrap();
+    let path = link.strip_prefix('<').and_then(|link| link.strip_suffix('>')?.strip_prefix(API)).unwrap();
+    let token = path.split_once("token=").unwrap().1;
+    assert!(
+        invitation.text.contains(&format!("http://127.0.0.1:3000/unsubscribe?token={token}")),
+        "for people"
+    );
+    for _ in 0..2 {
+        one_click(&world, path).await.expect(204);
+    }
+    // A browser that follows the link, or a scanner of links, does nothing.
+    world.anonymous().get(path).await.expect(405);
+
+    post(&world, &client).await;
+    let sent = letters(&world);
+    assert_eq!(to(&sent, "nurse", "une mission pour vous").len(), 1, "no second one");
+    assert_eq!(to(&sent, "other", "une mission pour vous").len(), 2);
+    let invitations = nurse.get("/api/v1/me/invitations").await.expect(200);
+    assert_eq!(invitations["items"].as_array().unwrap().len(), 2, "she is invited all the same");
+    assert_eq!(nurse.get("/api/v1/notifications").await.expect(200)["items"].as_array().unwrap().len(), 2);
+
+    let accept = format!("/api/v1/invitations/{}/accept", invitations["items"][0]["id"].as_str().unwrap());
+    nurse.act(&accept).await.expect(200);
+    world.drain().await;
+    let sent = letters(&world);
+    let [confirmed] = to(&sent, "nurse", "C’est confirmé")[..] else {
+        panic!("what she needs to know comes")
+    };
+    assert_eq!(
+        (confirmed.header("List-Unsubscribe"), confirmed.header("List-Unsubscribe-Post")),
+        (None, None)
+    );
+    assert!(!confirmed.text.contains("unsubscribe"), "{}", confirmed.text);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_token_is_good_for_what_it_was_made_for_alone() {
+    let world = world().await;
+    let client = world.client("lilas").await;
+    let nurse = world.nurse("nurse", 1.0).await;
+    post(&world, &client).await;
+    let sent = letters(&world);
+    let link = to(&sent, "nurse", "une mission pour vous")[0].header("List-Unsubscribe").unwrap();
+    let token = link.trim_end_matches('>').split_once("token=").unwrap().1;
+    let other = client.id.parse::<uuid::Uuid>().unwrap().simple().to_string();
+    let mine = nurse.id.parse::<uuid::Uuid>().unwrap().simple().to_string();
+    for forged in [
+        token.replace(&mine, &other),
+        token.replace("MISSION_INVITATION", "UNREAD_MESSAGES"),
+        token.replace("MISSION_INVITATION", "CONTRACT_SIGNED"),
+        token.replace(&mine, &uuid::Uuid::now_v7().simple().to_string()),
+        token[..token.len() - 1].to_owned(),
+        "x".into(),
+    ] {
+        let path = format!("/api/v1/notifications/unsubscribe?token={forged}");
+        one_click(&world, &path).await.expect_error(400, "TOKEN_INVALID");
+    }
+    for path in ["/api/v1/notifications/unsubscribe", "/api/v1/notifications/unsubscribe?token="] {
+        one_click(&world, path).await.expect_error(400, "INVALID_REQUEST");
+    }
+    assert_eq!(world.count("select count(*) from mail_opt_outs").await, 0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_people_write_stays_text_in_mails() {
+    let world = world().await;
+    let client = world.client("lilas").await;
+    world.nurse("nurse", 1.0).await;
+    let mut hostile = mission();
+    hostile["title"] = json!("Relève <script>alert(1)</script> « d’été » & \"co\"");
+    client.post(MISSIONS, hostile).await.expect(201);
+    let mut split = mission();
+    split["title"] = json!("Relève\r\nBcc: everybody@example.org");
+    client.post(MISSIONS, split).await.expect_error(400, "INVALID_REQUEST");
+    world.drain().await;
+    let sent = letters(&world);
+    let [letter] = to(&sent, "nurse", "")[..] else { panic!("one mail") };
+    assert!(
+        letter.subject.starts_with("Relève <script>alert(1)</script> « d’été » & \"co\" à Paris :"),
+        "{}",
+        letter.subject
+    );
+    let [mail] = &world.mails()[..] else { panic!("one mail") };
+    assert!(!mail.split_once("text/html").unwrap().1.contains("<script"), "{mail}");
+    world.end().await;
+}
