@@ -376,8 +376,8 @@ pub async fn get_status(
         closes_at: chat.closes_at,
         locked_at,
         reason: match chat.closes_at {
-            Some(_) => Some(ChatReason::MissionEnded),
-            None => suspended.then_some(ChatReason::AccountSuspended),
+            _ if suspended && locked_at.is_none() => Some(ChatReason::AccountSuspended),
+            closes_at => closes_at.map(|_| ChatReason::MissionEnded),
         },
     })
 }

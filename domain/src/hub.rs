@@ -82,12 +82,7 @@ pub enum NextStep {
 }
 
 /// The composed view, for those who take part.
-pub async fn get(
-    conn: &mut PgConnection,
-    id: MissionId,
-    viewer: Viewer,
-    now: OffsetDateTime,
-) -> Result<Hub> {
+pub async fn get(conn: &mut PgConnection, id: MissionId, viewer: Viewer, now: OffsetDateTime) -> Result<Hub> {
     let mission = missions::get_whole(&mut *conn, id, viewer).await?;
     let places = list_places(&mut *conn, id, viewer).await?;
     let instructions = instructions::find(&mut *conn, id).await?;

@@ -149,8 +149,7 @@ pub async fn write(
         return Err(missions::OVER);
     }
     let before = find(&mut *conn, id).await?;
-    let mut known: Vec<_> =
-        before.iter().flat_map(|before| &before.checklist).map(|item| item.id).collect();
+    let mut known: Vec<_> = before.iter().flat_map(|before| &before.checklist).map(|item| item.id).collect();
     let (mut ids, mut labels) = (vec![], vec![]);
     for item in new.checklist {
         match item.id {
@@ -165,8 +164,7 @@ pub async fn write(
         }
         labels.push(item.label);
     }
-    let (instructions, version) =
-        (InstructionsId::new(), before.map_or(0, |before| before.version) + 1);
+    let (instructions, version) = (InstructionsId::new(), before.map_or(0, |before| before.version) + 1);
     sqlx::query!(
         "with written as (
              insert into mission_instructions (id, mission_id, version, content, access, contact, written_by, created_at)
@@ -300,11 +298,7 @@ pub async fn mark(
 }
 
 /// Lets a talent start a mission whose instructions it has read, where there are any.
-pub(crate) async fn require_read(
-    conn: &mut PgConnection,
-    id: MissionId,
-    place: AssignmentId,
-) -> Result<()> {
+pub(crate) async fn require_read(conn: &mut PgConnection, id: MissionId, place: AssignmentId) -> Result<()> {
     let unread = sqlx::query_scalar!(
         r#"select not exists (select from instructions_read r where r.instructions_id = i.id and r.assignment_id = $2) as "unread!"
              from mission_instructions i where i.mission_id = $1 order by i.version desc limit 1"#,

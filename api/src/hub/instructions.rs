@@ -161,10 +161,8 @@ impl InstructionsApi {
         id: Path<Uuid>,
         body: Json<InstructionsRequest>,
     ) -> ApiResult<InstructionsWritten> {
-        let item = |item: ChecklistItemRequest| NewItem {
-            id: item.id.map(ChecklistItemId),
-            label: item.label.0,
-        };
+        let item =
+            |item: ChecklistItemRequest| NewItem { id: item.id.map(ChecklistItemId), label: item.label.0 };
         let new = NewInstructions {
             content: body.0.content.0,
             access: body.0.access.map(Into::into),

@@ -15,7 +15,8 @@ use crate::users::Role;
 mod deciding;
 
 pub use deciding::{
-    Contested, TimeUp, VALIDATED_AFTER, Validated, contest, contract_of, decide, get_for, validate, validate_by_time,
+    Contested, TimeUp, VALIDATED_AFTER, Validated, contest, contract_of, decide, get_for, validate,
+    validate_by_time,
 };
 
 /// A client looks itself at minutes that differ by more than this from the plan †.

@@ -27,9 +27,10 @@ pub(super) fn looks(
     let looks = looks.map(move |(look, at)| NewJob::of(&CheckAssignment { assignment_id, look }).at(at));
     let reminders = Ahead::ALL.map(|ahead| (ahead, ahead.at(mission))).into_iter();
     let reminders = reminders.filter(move |(_, at)| *at > now);
-    looks.chain(reminders.map(move |(ahead, at)| {
-        NewJob::of(&RemindMission { assignment_id, ahead, start_date }).at(at)
-    }))
+    looks.chain(
+        reminders
+            .map(move |(ahead, at)| NewJob::of(&RemindMission { assignment_id, ahead, start_date }).at(at)),
+    )
 }
 
 /// A mission is near: its talent and its client are reminded, the client once for all of its talents.
@@ -134,7 +135,7 @@ pub async fn reported(tx: &mut Tx, submitted: &Submitted, now: OffsetDateTime) -
         true => "La mission est terminée : son rapport est remis.",
         false => "Un talent a terminé et remis son rapport.",
     };
-    told_and_counted(tx, mission, message, (&[], vec![]), vec![], now).await
+    told_and_counted(tx, mission, message, &[], vec![], vec![], now).await
 }
 
 /// Some time after a report: both sides are asked how it was.
@@ -191,7 +192,7 @@ pub async fn overdue(
         Overdue::NotReported { mission, talent } => (mission, NotificationType::ReportMissing, vec![*talent]),
         Overdue::Over { mission } => {
             mission_reported(tx, mission.id, now).await?;
-            return told_and_counted(tx, mission, "La mission est terminée.", (&[], vec![]), vec![], now).await;
+            return told_and_counted(tx, mission, "La mission est terminée.", &[], vec![], vec![], now).await;
         }
     };
     let jobs = people.into_iter().map(|user| {

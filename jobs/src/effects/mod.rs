@@ -174,7 +174,7 @@ async fn told(
     mut tellings: Vec<Telling>,
     now: OffsetDateTime,
 ) -> Result<()> {
-    let people = participants(tx, mission, others).await?;
+    let people = distinct(missions::list_participants(tx, mission.id).await?, others);
     messages::post_system(tx, &[(mission.id, message.to_owned())], now).await?;
     tellings.extend(hub::updated(mission, &people));
     live::tell(tx, now, tellings).await
@@ -185,12 +185,13 @@ async fn told_and_counted(
     tx: &mut Tx,
     mission: &Mission,
     message: &str,
-    (left, others): (&[UserId], Vec<UserId>),
+    left: &[UserId],
+    others: Vec<UserId>,
     mut tellings: Vec<Telling>,
     now: OffsetDateTime,
 ) -> Result<()> {
-    let counted = participants(tx, mission, left.to_vec()).await?;
-    let people = participants(tx, mission, left.iter().copied().chain(others).collect()).await?;
+    let counted = distinct(missions::list_participants(tx, mission.id).await?, left.to_vec());
+    let people = distinct(counted.clone(), others);
     messages::post_system(tx, &[(mission.id, message.to_owned())], now).await?;
     live::hold(tx, &people).await?;
     tellings.extend(hub::updated(mission, &people));
@@ -199,13 +200,11 @@ async fn told_and_counted(
     live::tell(tx, now, tellings).await
 }
 
-/// Who takes part in a mission, and these.
-async fn participants(tx: &mut Tx, mission: &Mission, others: Vec<UserId>) -> Result<Vec<UserId>> {
-    let mut people = missions::list_participants(tx, mission.id).await?;
+fn distinct(mut people: Vec<UserId>, others: Vec<UserId>) -> Vec<UserId> {
     people.extend(others);
     people.sort_unstable();
     people.dedup();
-    Ok(people)
+    people
 }
 
 /// A talent took a slot: the room and both sides learn of it, and whoever was passed over.
@@ -225,7 +224,7 @@ pub async fn assigned(tx: &mut Tx, accepted: &Accepted, now: OffsetDateTime) -> 
         Way::Invitation => "Un talent a accepté la mission et rejoint la conversation.",
         Way::Application { .. } => "Une candidature a été acceptée : un talent rejoint la conversation.",
     };
-    told_and_counted(tx, mission, message, (&[], passed_over.clone()), vec![], now).await
+    told_and_counted(tx, mission, message, &[], passed_over.clone(), vec![], now).await
 }
 
 /// An assigned talent left: the mission is matched again, without that talent.
@@ -237,7 +236,7 @@ pub async fn released(tx: &mut Tx, released: &Released, now: OffsetDateTime) -> 
     ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
     give_back(tx, mission, now).await?;
     let message = "Un talent s’est désisté. La recherche reprend.";
-    told_and_counted(tx, mission, message, (&[*talent], vec![]), vec![], now).await
+    told_and_counted(tx, mission, message, &[*talent], vec![], vec![], now).await
 }
 
 /// What was paid for places in a mission that nobody has any more.
@@ -304,7 +303,7 @@ pub async fn cascaded(tx: &mut Tx, cascade: &Cascade, now: OffsetDateTime) -> Re
         .collect();
     let quiet = notifications::insert(tx, &quiet, now).await?;
     let others = applicants.iter().chain(invited).copied().collect();
-    told_and_counted(tx, mission, message, (assigned, others), quiet, now).await
+    told_and_counted(tx, mission, message, assigned, others, quiet, now).await
 }
 
 /// Slots of an open mission are still free when they should not be: its client learns of it, once for each alert.
