@@ -22,7 +22,7 @@ pub enum Tag {
     People,
     /// Missions, who fits them, invitations.
     Matching,
-    /// Missions while they take place: start, report, and whether it was accepted.
+    /// Missions while they take place: instructions, start, report and whether it was accepted, and what can be seen of all that.
     Hub,
     /// Quotes, contracts and their signatures.
     Contracts,

@@ -11,6 +11,7 @@ use crate::missions::{self, MissionStatus};
 use crate::page::{Cursor, Page};
 use crate::profiles;
 use crate::sessions::Viewer;
+use crate::timeline::{self, EventKind, NewEvent};
 use crate::users::ComplianceStatus;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
@@ -110,7 +111,11 @@ pub async fn apply(conn: &mut PgConnection, new: NewApplication, now: OffsetDate
         message: "You have applied to this mission already",
     })?;
     match client {
-        Some(client) => Ok(Filed { application: get(conn, id).await?, client, fresh: true }),
+        Some(client) => {
+            let event = NewEvent::by(new.mission_id, EventKind::Applied, id.0, new.talent);
+            timeline::record(&mut *conn, event, now).await?;
+            Ok(Filed { application: get(conn, id).await?, client, fresh: true })
+        }
         None => Err(why_refused(conn, &new, now).await?),
     }
 }

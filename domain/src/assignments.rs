@@ -9,6 +9,7 @@ use crate::error::{Error, OnConstraint, Result, violates};
 use crate::ids::{AssignmentId, MissionId, UserId};
 use crate::missions::{self, Mission, MissionStatus, NOT_A_PARTICIPANT};
 use crate::sessions::Viewer;
+use crate::timeline::{self, EventKind, NewEvent};
 use crate::users::Role;
 use crate::{exclusions, working_time};
 
@@ -143,8 +144,10 @@ pub async fn assign(
         now,
         full,
     )
-    .fetch_all(conn)
+    .fetch_all(&mut *conn)
     .await?;
+    let event = NewEvent::by(mission.id, EventKind::Assigned, assignment.id.0, talent);
+    timeline::record(conn, event, now).await?;
     let passed_over = answered.into_iter().filter(|applicant| *applicant != talent).collect();
     Ok(Accepted::Assigned(Box::new(Assigned { assignment, way, mission, passed_over })))
 }
@@ -341,10 +344,7 @@ pub async fn list_contacts(
     id: MissionId,
     viewer: Viewer,
 ) -> Result<(Mission, Vec<Contact>)> {
-    let (mission, sight) = missions::get_for(&mut *conn, id, viewer).await?;
-    if sight == missions::Sight::Public {
-        return Err(NOT_A_PARTICIPANT);
-    }
+    let mission = missions::get_whole(&mut *conn, id, viewer).await?;
     let contacts = sqlx::query_as!(
         Contact,
         r#"with assigned as (

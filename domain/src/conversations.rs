@@ -15,6 +15,7 @@ use crate::ids::{BookingId, ConversationId, MessageId, MissionId, UserId};
 use crate::messages::MessageKind;
 use crate::page::{Cursor, Page};
 use crate::sessions::Viewer;
+use crate::timeline::{self, EventKind, NewEvent};
 use crate::users::{SUSPENDED, Status};
 
 /// Told to whoever enters a room: health data of those cared for has no place here.
@@ -333,6 +334,54 @@ pub async fn close_at(
     Ok(closing.map(|conversation| Closing { conversation, mission, lock_at }))
 }
 
+/// Whether somebody can write in the chat of a mission, and until when.
+#[derive(Clone, Copy, Debug)]
+pub struct ChatStatus {
+    pub conversation: ConversationId,
+    pub open: bool,
+    /// Known once the last report was handed in.
+    pub closes_at: Option<OffsetDateTime>,
+    pub locked_at: Option<OffsetDateTime>,
+    pub reason: Option<ChatReason>,
+}
+
+/// Why a chat closes, or why its reader cannot write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChatReason {
+    MissionEnded,
+    AccountSuspended,
+}
+
+/// The chat of a mission as the viewer, who was admitted to the mission, finds it. As with a send, its time counts and not the
+/// job that says so.
+pub async fn get_status(
+    conn: &mut PgConnection,
+    mission: MissionId,
+    viewer: Viewer,
+    now: OffsetDateTime,
+) -> Result<ChatStatus> {
+    let chat = sqlx::query!(
+        r#"select id as "id: ConversationId", coalesce(locked_at, lock_at) as closes_at,
+                  may_act_in_conversation(mission_id, client_id, talent_id, $2) as "may_act!"
+             from conversations where mission_id = $1"#,
+        mission.0,
+        viewer.user.0,
+    );
+    let chat = chat.fetch_optional(conn).await?.ok_or(Error::NotFound("conversation"))?;
+    let locked_at = chat.closes_at.filter(|at| *at <= now);
+    let suspended = viewer.status == Status::Suspended && !chat.may_act;
+    Ok(ChatStatus {
+        conversation: chat.id,
+        open: locked_at.is_none() && !suspended,
+        closes_at: chat.closes_at,
+        locked_at,
+        reason: match chat.closes_at {
+            _ if suspended && locked_at.is_none() => Some(ChatReason::AccountSuspended),
+            closes_at => closes_at.map(|_| ChatReason::MissionEnded),
+        },
+    })
+}
+
 /// Notes that a chat is locked whose time has come; nothing when that is noted, or when it closes at another time.
 pub async fn mark_locked(
     conn: &mut PgConnection,
@@ -346,6 +395,7 @@ pub async fn mark_locked(
         conversation.0,
         lock_at,
     );
-    let mission = mission.fetch_optional(conn).await?;
-    Ok(mission.map(|mission| Closing { conversation, mission, lock_at }))
+    let Some(mission) = mission.fetch_optional(&mut *conn).await? else { return Ok(None) };
+    timeline::record(conn, NewEvent::of(mission, EventKind::Locked, conversation.0), lock_at).await?;
+    Ok(Some(Closing { conversation, mission, lock_at }))
 }

@@ -1,4 +1,4 @@
-//! What was rendered, and where it rests: written once for each version of a quote, contract or invoice.
+//! What was rendered, and where it rests: written once for each version of a quote, contract, invoice or report.
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -9,6 +9,7 @@ use crate::contracts::Contract;
 use crate::error::{Error, Result};
 use crate::ids::DocumentId;
 use crate::invoices::{Invoice, InvoiceKind};
+use crate::reports::Report;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -18,6 +19,7 @@ pub enum DocumentKind {
     Contract,
     Invoice,
     CreditNote,
+    Report,
 }
 
 impl DocumentKind {
@@ -26,6 +28,7 @@ impl DocumentKind {
             Self::Quote => "quotes",
             Self::Contract => "contracts",
             Self::Invoice | Self::CreditNote => "invoices",
+            Self::Report => "reports",
         }
     }
 }
@@ -36,7 +39,7 @@ impl DocumentKind {
 pub struct DocumentOf {
     pub kind: DocumentKind,
     pub subject_id: Uuid,
-    /// Of a contract, 1 as issued and 2 as signed.
+    /// Of a contract, 1 as issued and 2 as signed; of a report, as handed in and as accepted.
     pub version: i16,
 }
 
@@ -49,6 +52,12 @@ impl DocumentOf {
     pub fn contract(contract: &Contract) -> Self {
         let version = if contract.signed_at.is_some() { 2 } else { 1 };
         Self { kind: DocumentKind::Contract, subject_id: contract.id.0, version }
+    }
+
+    /// As handed in or, once it counts, with what was accepted.
+    pub fn report(report: &Report) -> Self {
+        let version = if report.validated_at.is_some() { 2 } else { 1 };
+        Self { kind: DocumentKind::Report, subject_id: report.id.0, version }
     }
 
     pub fn invoice(invoice: &Invoice) -> Self {

@@ -39,10 +39,12 @@ pub mod reconcile_stripe;
 pub mod refund_payment;
 pub mod rematch_open;
 pub mod remind_booking;
+pub mod remind_mission;
 pub mod remind_quote;
 pub mod remind_signature;
 pub mod render_document;
 pub mod request_password_reset;
+pub mod request_review;
 pub mod schedule;
 pub mod send_mail;
 pub mod send_signature_code;
@@ -85,10 +87,12 @@ pub use reconcile_stripe::ReconcileStripe;
 pub use refund_payment::RefundPayment;
 pub use rematch_open::RematchOpen;
 pub use remind_booking::{RemindBooking, Reminder};
+pub use remind_mission::{Ahead, RemindMission};
 pub use remind_quote::RemindQuote;
 pub use remind_signature::RemindSignature;
 pub use render_document::RenderDocument;
 pub use request_password_reset::RequestPasswordReset;
+pub use request_review::RequestReview;
 pub use send_mail::{Mail, SendMail};
 pub use send_signature_code::SendSignatureCode;
 pub use settle_payment::SettlePayment;
@@ -131,10 +135,12 @@ pub const KINDS: &[Policy] = &[
     RefundPayment::POLICY,
     RematchOpen::POLICY,
     RemindBooking::POLICY,
+    RemindMission::POLICY,
     RemindQuote::POLICY,
     RemindSignature::POLICY,
     RenderDocument::POLICY,
     RequestPasswordReset::POLICY,
+    RequestReview::POLICY,
     SendMail::POLICY,
     SendSignatureCode::POLICY,
     SettlePayment::POLICY,

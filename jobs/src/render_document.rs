@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::ledger::{Job, Policy};
 use crate::queues;
 
-/// Makes the file of a quote, contract, invoice or credit note, and keeps it.
+/// Makes the file of a quote, contract, invoice, credit note or report, and keeps it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RenderDocument {

@@ -10,6 +10,12 @@ use crate::money::Money;
 use crate::signatures::sign;
 use crate::world::{World, mission, rfc3339};
 
+mod briefing;
+mod life;
+mod overview;
+mod paper;
+mod reminders;
+
 const MISSIONS: &str = "/api/v1/matching/missions";
 
 /// A mission of eight hours, a day ahead by the world's own clock.
@@ -31,6 +37,25 @@ async fn start_of(client: &Client, mission: &str) -> OffsetDateTime {
 
 fn hub(mission: &str, what: &str) -> String {
     format!("/api/v1/missions/{mission}/{what}")
+}
+
+/// Tomorrow's mission for these nurses, which all of them have accepted.
+async fn shared(world: &World, client: &Client, nurses: &[Client]) -> String {
+    let mut body = next_day(world);
+    body["slots"] = json!(nurses.len());
+    let mission = client.post(MISSIONS, body).await.expect(201)["id"].as_str().unwrap().to_owned();
+    world.drain().await;
+    for nurse in nurses {
+        accept(nurse).await;
+    }
+    world.drain().await;
+    mission
+}
+
+/// Accepts the newest invitation.
+async fn accept(nurse: &Client) -> Value {
+    let invitation = nurse.get("/api/v1/me/invitations").await.expect(200)["items"][0]["id"].clone();
+    nurse.act(&format!("/api/v1/invitations/{}/accept", invitation.as_str().unwrap())).await.expect(200)
 }
 
 /// Those of a mission, and its world.
@@ -361,9 +386,7 @@ async fn several_talents_start_and_report_for_themselves() {
     world.drain().await;
     let mut places = Vec::new();
     for nurse in &nurses[..2] {
-        let invitation = nurse.get("/api/v1/me/invitations").await.expect(200)["items"][0]["id"].clone();
-        let accept = format!("/api/v1/invitations/{}/accept", invitation.as_str().unwrap());
-        places.push(nurse.act(&accept).await.expect(200)["id"].clone());
+        places.push(accept(nurse).await["id"].clone());
         world.drain().await;
         let contract = newest(nurse).await;
         sign(&world, &client, &contract).await;

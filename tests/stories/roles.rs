@@ -56,6 +56,8 @@ async fn every_operation_has_its_answer_for_every_role() {
     let id = |value: &Value| value.as_str().unwrap().to_owned();
     // One of the next week, which the same talent has: there is a contract, and a quote beside it.
     let assigned = crate::contracts::assigned(&world, &owner, &talent, crate::contracts::weekday()).await;
+    let briefing = json!({ "content": "Badge à l’accueil." });
+    owner.post(&format!("/api/v1/missions/{assigned}/instructions"), briefing).await.expect(201);
     let contract = crate::contracts::newest(&owner).await;
     assert_eq!(owner.get(&contract).await.expect(200)["missionId"], assigned.as_str());
     let quoted = |client: uuid::Uuid| json!({ "clientId": client, "title": "Atelier", "lines": [{ "description": "Séance", "quantityMilli": 1000, "unit": "h", "unitPriceCents": 4500, "vatBps": 0 }] });
@@ -205,6 +207,16 @@ async fn every_operation_has_its_answer_for_every_role() {
         ("rejectQuote",           (Method::POST, format!("{quote}/reject"), Some(json!({ "reason": "Non" })), [401, 403, 403, 409, 403, 403, 403, 403, 401, 403])),
         ("reviseQuote",           (Method::POST, format!("{quote}/revise"), None,               [401, 403, 403, 403, 403, 409, 403, 403, 401, 403])),
         ("startMission",          (Method::POST, format!("/api/v1/missions/{assigned}/start"), None, [401, 403, 403, 403, 403, 409, 403, 403, 401, 403])),
+        ("writeInstructions",     (Method::POST, format!("/api/v1/missions/{assigned}/instructions"), Some(json!({ "content": "Badge à l’accueil." })), [401, 403, 403, 201, 403, 403, 403, 403, 401, 201])),
+        ("getInstructions",       (Method::GET, format!("/api/v1/missions/{assigned}/instructions"), None, [401, 403, 403, 200, 403, 200, 403, 403, 401, 200])),
+        ("acknowledgeInstructions", (Method::POST, format!("/api/v1/missions/{assigned}/acknowledge"), Some(json!({ "version": 2 })), [401, 403, 403, 403, 403, 409, 403, 403, 401, 403])),
+        ("markChecklistItem",     (Method::PATCH, format!("/api/v1/missions/{assigned}/checklist/{nobody}"), Some(json!({ "done": true })), [401, 403, 403, 403, 403, 404, 403, 403, 401, 403])),
+        ("listTimeline",          (Method::GET, format!("/api/v1/missions/{assigned}/timeline"), None, [401, 403, 403, 200, 403, 200, 403, 403, 401, 200])),
+        ("getHub",                (Method::GET, format!("/api/v1/missions/{assigned}/hub"), None, [401, 403, 403, 200, 403, 200, 403, 403, 401, 200])),
+        ("getChatStatus",         (Method::GET, format!("/api/v1/missions/{assigned}/chat-status"), None, [401, 403, 403, 200, 403, 200, 403, 403, 401, 200])),
+        ("listActiveMissions",    (Method::GET, "/api/v1/missions/active".into(), None,         [401, 200, 200, 200, 200, 200, 200, 200, 401, 200])),
+        ("countActiveMissions",   (Method::GET, "/api/v1/missions/active/count".into(), None,   [401, 200, 200, 200, 200, 200, 200, 200, 401, 200])),
+        ("downloadReport",        (Method::GET, format!("/api/v1/missions/{assigned}/report/pdf"), None, [401, 403, 403, 404, 403, 404, 403, 403, 401, 404])),
         ("reportMission",         (Method::POST, format!("/api/v1/missions/{assigned}/report"), Some(json!({ "content": "Tour du matin.", "minutesWorked": 480 })), [401, 403, 403, 403, 403, 409, 403, 403, 401, 403])),
         ("listReports",           (Method::GET, format!("/api/v1/missions/{assigned}/reports"), None, [401, 403, 403, 200, 403, 200, 403, 403, 401, 200])),
         ("validateReport",        (Method::POST, format!("/api/v1/missions/{assigned}/report/validate"), Some(none()), [401, 403, 403, 409, 403, 403, 403, 403, 401, 409])),

@@ -19,9 +19,10 @@ pub async fn run(job: DispatchWave, run: Run<App>) -> JobResult {
 
     let talents = matching::rank(&mut tx, &mission, Whom::NotYetInvited, wave.size(&mission)).await?;
     let ranking = [Ranking { mission: &mission, talents }];
-    let invitations = invitations::insert(&mut tx, &ranking, wave.number, now).await?.concat();
-    matching::explanation::record(&mut tx, &ranking, wave.number, now).await?;
+    let invitations = invitations::insert(&mut tx, &ranking, wave.number, now).await?;
+    matching::explanation::record(&mut tx, &ranking, &invitations, wave.number, now).await?;
     missions::set_wave(&mut tx, mission.id, wave.number).await?;
+    let invitations = invitations.concat();
     let invited = invitations.len();
     let sent = SentWave { mission: &mission, wave: Some(wave), invitations, cause: trace::current() };
     let mut tellings = effects::invited(&mut tx, &[sent], now).await?;

@@ -45,11 +45,13 @@ mod reconcile_stripe;
 mod refund_payment;
 mod rematch_open;
 mod remind_booking;
+mod remind_mission;
 mod remind_quote;
 mod remind_signature;
 mod render_document;
 mod request_password_reset;
 mod retry_after;
+mod request_review;
 mod send_mail;
 mod send_signature_code;
 mod settle_payment;
@@ -132,10 +134,12 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(refund_payment::run)
         .on(rematch_open::run)
         .on(remind_booking::run)
+        .on(remind_mission::run)
         .on(remind_quote::run)
         .on(remind_signature::run)
         .on(render_document::run)
         .on(request_password_reset::run)
+        .on(request_review::run)
         .on(send_mail::run)
         .on(send_signature_code::run)
         .on(settle_payment::run)

@@ -35,7 +35,7 @@ pub async fn run(jobs: Vec<Part<MatchMission>>, run: Run<App>) -> JobResult {
     }
     let invited = invitations::insert(&mut tx, &rankings, 1, now).await?;
     let stored = matching::store(&mut tx, &rankings).await?;
-    matching::explanation::record(&mut tx, &rankings, 1, now).await?;
+    matching::explanation::record(&mut tx, &rankings, &invited, 1, now).await?;
     missions::mark_matched(&mut tx, &rankings, now).await?;
 
     let mut causes: HashMap<_, _> = jobs.into_iter().map(|part| (part.job.mission_id, part.cause)).collect();

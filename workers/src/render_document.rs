@@ -1,9 +1,9 @@
 use bytes::Bytes;
 use domain::documents::{self, DocumentKind, DocumentOf, StoredFile};
-use domain::ids::{ContractId, InvoiceId, QuoteId};
+use domain::ids::{ContractId, InvoiceId, QuoteId, ReportId};
 use domain::invoices::{self, Invoice};
 use domain::paper::{self, Sheet};
-use domain::{contracts, quotes};
+use domain::{contracts, quotes, reports};
 use jobs::{RenderDocument, effects};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
@@ -63,6 +63,15 @@ async fn load(conn: &mut PgConnection, of: DocumentOf) -> Result<Option<Paper>, 
                     Some(paper::contract::sheet(&contract, Some(&events)))
                 }
             }
+        }
+        DocumentKind::Report => {
+            let report = reports::get(conn, ReportId(id)).await?;
+            let accepted = of.version > 1;
+            if accepted && report.validated_at.is_none() {
+                return Ok(None);
+            }
+            let contract = reports::contract_of(conn, &report).await?;
+            Some(paper::report::sheet(&report, &contract, accepted))
         }
         DocumentKind::Invoice | DocumentKind::CreditNote => {
             let issued = invoices::get(conn, InvoiceId(id)).await?;

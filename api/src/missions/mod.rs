@@ -192,12 +192,12 @@ impl MissionView {
 /// A page of missions, newest first.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
-struct MissionPage {
+pub struct MissionPage {
     #[oai(validator(max_items = 100))]
-    items: Vec<MissionView>,
+    pub items: Vec<MissionView>,
     /// For the next page; absent on the last.
     #[oai(validator(max_length = 100))]
-    next_cursor: Option<String>,
+    pub next_cursor: Option<String>,
 }
 
 #[derive(ApiResponse)]

@@ -7,6 +7,8 @@ use super::amendments::operations_mut;
 /// A property, or a schema's property when the name alone is not enough, and its example in JSON.
 const PROPERTIES: &str = r#"
 acceptedMinutes 480
+access "Entrée par la cour, code affiché à l’accueil."
+active 2
 accessToken "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIwMTk5In0.c2lnbmF0dXJl"
 address "12 rue Saint-Ambroise"
 after 41
@@ -41,9 +43,12 @@ commissionBps 1500
 code "NOT_FOUND"
 commissionCents 1620
 compliant true
+contact "Le cadre de nuit, à l’accueil."
 contactName "Claire Fontaine"
 contactPhone "+33639980001"
 contestReason "Le départ a eu lieu une heure plus tôt."
+InstructionsRequest.content "Tour de nuit, dix-huit résidents ; transmissions à 21 h."
+InstructionsView.content "Tour de nuit, dix-huit résidents ; transmissions à 21 h."
 ReportRequest.content "Tour du matin effectué, transmissions faites à l’équipe."
 ReportView.content "Tour du matin effectué, transmissions faites à l’équipe."
 content "Bonjour, le code de la porte est le 12A."
@@ -73,6 +78,7 @@ device "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0"
 discountCents 0
 disputeReason "La prestation n’a pas eu lieu."
 distanceKm 2.4
+done true
 dueCents 4500
 durationMinutes 60
 dueOn "2030-04-04"
@@ -115,9 +121,12 @@ notice "Aucun nom de patient ou de résident dans cette conversation."
 isMarketplaceVisible true
 isNightShift false
 isVideoEnabled false
+item "Vérifier le chariot d’urgence"
 jobId "ide"
 JobView.kind "match-mission"
 kind "match-mission"
+ChecklistItemRequest.label "Vérifier le chariot d’urgence"
+ChecklistItemView.label "Vérifier le chariot d’urgence"
 label "Infirmier diplômé d'État"
 lastInitial "B"
 lastName "Benali"
@@ -145,6 +154,7 @@ owedCents 17000
 paidOutCents 42500
 participants 1
 password "correct horse battery"
+people 3
 path "/api/v1/matching/missions/0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7"
 paused false
 payoutsEnabled true
@@ -173,6 +183,7 @@ ReportContest.reason "Le départ a eu lieu une heure plus tôt."
 reason "Une absence de dernière minute."
 ContractSummary.reference "CTR-2026-0042"
 ContractView.reference "CTR-2026-0042"
+PlaceContract.reference "CTR-2026-0042"
 QuoteView.reference "DEVIS-2026-0007"
 reference "FAC-2030-00001"
 referralCode "K7M2P9QX"
@@ -205,6 +216,7 @@ ChorusSubmission.state "SENT"
 statusCode 404
 subject "Mission du 4 mars 2030, contrat CTR-2030-0001"
 subtotalCents 9000
+supplementCents 2500
 tags ["fiable"]
 terms "CONTRAT DE PRESTATION DE SERVICES N° CTR-2026-0042"
 termsSha256 "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"

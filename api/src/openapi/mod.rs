@@ -47,6 +47,8 @@ apis! {
     ]
     [
         crate::hub::HubApi,
+        crate::hub::instructions::InstructionsApi,
+        crate::hub::overview::OverviewApi,
         crate::quotes::QuotesApi,
         crate::contracts::ContractsApi,
         crate::signatures::SignaturesApi,

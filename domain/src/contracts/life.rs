@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::ids::{AssignmentId, BookingId, ContractId, MissionId, UserId};
 use crate::sessions::Viewer;
 use crate::standing::Side;
+use crate::timeline::{self, EventKind, NewEvent as MissionEvent};
 
 /// A contract will not be signed. See `jobs::effects::contracts::cancelled`.
 #[derive(Debug)]
@@ -142,7 +143,14 @@ pub(crate) async fn sign(
         terms_sha256,
         now,
     );
-    Ok(signed.fetch_optional(conn).await?)
+    let signed = signed.fetch_optional(&mut *conn).await?;
+    if let Some(contract) = &signed
+        && let (Some(mission), Some(_)) = (contract.mission_id, contract.signed_at)
+    {
+        let event = MissionEvent::by(mission, EventKind::ContractSigned, id.0, contract.talent_id);
+        timeline::record(conn, event, now).await?;
+    }
+    Ok(signed)
 }
 
 /// The work of a signed contract has begun. A dispute stays one, and remembers it.

@@ -48,6 +48,16 @@ impl Event for MissionUpdated {
     const NAME: &'static str = "mission:updated";
 }
 
+/// `mission:count`: how many missions one is on the way to, or at work in.
+#[derive(Clone, Debug, Serialize)]
+pub struct MissionCount {
+    pub active: i32,
+}
+
+impl Event for MissionCount {
+    const NAME: &'static str = "mission:count";
+}
+
 /// `mission:closing`: when the mission's chat closes.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -19,8 +19,8 @@ use crate::ids::{ConversationId, UserId};
 use crate::{Db, Tx};
 
 pub use events::{
-    ChatMessage, ChatRead, MissionClosing, MissionInvited, MissionLocked, MissionMatched, MissionUpdated,
-    NotificationCount, NotificationCreated,
+    ChatMessage, ChatRead, MissionClosing, MissionCount, MissionInvited, MissionLocked, MissionMatched,
+    MissionUpdated, NotificationCount, NotificationCreated,
 };
 
 /// Where a frame goes.
@@ -158,6 +158,20 @@ impl Telling {
     pub fn count(user: UserId, by: i32) -> Self {
         Self { user, event: None, unread: by }
     }
+}
+
+/// Takes the feeds of these users, as [`tell`] will, which is then told to no others: what is counted from here on is what they will
+/// read in this order, since whoever changes it too waits for the feed.
+pub async fn hold(tx: &mut Tx, users: &[UserId]) -> Result<()> {
+    let users: Vec<_> = users.iter().map(|user| user.0).collect();
+    sqlx::query!(
+        "insert into feeds as f (user_id) select user_id from unnest($1::uuid[]) as u (user_id) group by user_id order by user_id
+         on conflict (user_id) do update set head = f.head",
+        &users,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 /// Appends to the feeds of users, each taking the next numbers of its feed, and announces the events.

@@ -14,6 +14,7 @@ use super::candidates::{FULL_EXPERIENCE, WEIGHTS};
 use super::{Match, Ranking, one_decimal, score};
 use crate::error::{Error, Result};
 use crate::ids::{MissionId, UserId};
+use crate::invitations::Invitation;
 use crate::missions::Mission;
 
 /// Raised whenever a filter, the score or the order changes its meaning.
@@ -97,14 +98,16 @@ impl TalentFacts {
     }
 }
 
-/// Keeps what waves were decided on: their talents in their order.
+/// Keeps what waves were decided on: their talents in their order, and how many of them were invited anew.
 pub async fn record(
     conn: &mut PgConnection,
     rankings: &[Ranking<'_>],
+    invited: &[Vec<Invitation>],
     wave: i16,
     now: OffsetDateTime,
 ) -> Result<()> {
     let (mut ids, mut missions, mut asked, mut found) = (vec![], vec![], vec![], vec![]);
+    let invited: Vec<_> = invited.iter().map(|invitations| invitations.len() as i16).collect();
     for Ranking { mission, talents } in rankings {
         ids.push(Uuid::now_v7());
         missions.push(mission.id.0);
@@ -114,9 +117,9 @@ pub async fn record(
         ));
     }
     sqlx::query!(
-        "insert into match_decisions (id, mission_id, wave, rule_version, mission, talents, decided_at)
-         select id, mission_id, $5, $6, mission, talents, $7
-           from unnest($1::uuid[], $2::uuid[], $3::jsonb[], $4::jsonb[]) as new (id, mission_id, mission, talents)",
+        "insert into match_decisions (id, mission_id, wave, rule_version, mission, talents, decided_at, invited)
+         select id, mission_id, $5, $6, mission, talents, $7, invited
+           from unnest($1::uuid[], $2::uuid[], $3::jsonb[], $4::jsonb[], $8::int2[]) as new (id, mission_id, mission, talents, invited)",
         &ids,
         &missions,
         &asked as _,
@@ -124,6 +127,7 @@ pub async fn record(
         wave,
         RULE_VERSION,
         now,
+        &invited,
     )
     .execute(conn)
     .await?;

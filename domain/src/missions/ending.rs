@@ -9,6 +9,7 @@ use crate::contracts::{self, CalledOff};
 use crate::error::{Error, Result};
 use crate::ids::{MissionId, UserId};
 use crate::sessions::Viewer;
+use crate::timeline::{self, EventKind, NewEvent};
 use crate::{money, surcharges};
 
 /// Until then cancelling is free; then it costs half.
@@ -140,6 +141,7 @@ async fn end(
     if ended.fetch_optional(&mut *conn).await?.is_none() {
         return Ok(None);
     }
+    timeline::record(&mut *conn, NewEvent::of(id, EventKind::Cancelled, id.0), now).await?;
     contracts::call_off(&mut *conn, CalledOff::Mission(id), now).await?;
     Ok(Some(Cancelled { mission: get(conn, id).await? }))
 }

@@ -127,6 +127,8 @@ impl Mission {
 pub const NOT_OPEN: Error =
     Error::Conflict { code: "MISSION_NOT_OPEN", message: "This mission is no longer open" };
 
+pub const OVER: Error = Error::Conflict { code: "MISSION_OVER", message: "This mission is over" };
+
 /// Missions as they are read, as `m` beside their profession `p` and their conversation `c`; the rest of the statement says
 /// which. A statement that makes its mission itself gives what stands before and after the columns.
 macro_rules! select_missions {
@@ -160,12 +162,14 @@ macro_rules! select_missions {
     };
 }
 
+mod active;
 mod changing;
 mod ending;
 mod listing;
 mod posting;
 mod running;
 
+pub use active::{count_active, list_active};
 pub use changing::{Affected, Changed, MissionPatch, Preview, change, preview};
 pub use ending::{
     Cancelled, Cascade, Expiry, Price, cancel, cancel_all, cancellation_share_bps, expire, get_price,
@@ -174,7 +178,7 @@ pub use ending::{
 pub use listing::{Filter, Scope, list};
 pub use posting::{LONGEST, NewMission, Posted, duplicate, post};
 pub(crate) use running::complete;
-pub use running::{Look, OPENS_BEFORE, Overdue, Started, look, start};
+pub use running::{Look, OPENS_BEFORE, Overdue, Started, find_expected, look, start};
 
 pub async fn get(conn: &mut PgConnection, id: MissionId) -> Result<Mission> {
     find(conn, id).await?.ok_or(Error::NotFound("mission"))
@@ -216,6 +220,14 @@ pub async fn get_for(conn: &mut PgConnection, id: MissionId, viewer: Viewer) -> 
         return Ok((mission, Sight::Public));
     }
     Err(NOT_A_PARTICIPANT)
+}
+
+/// The mission, for those who take part in it, and admins.
+pub async fn get_whole(conn: &mut PgConnection, id: MissionId, viewer: Viewer) -> Result<Mission> {
+    match get_for(conn, id, viewer).await? {
+        (mission, Sight::Whole) => Ok(mission),
+        (_, Sight::Public) => Err(NOT_A_PARTICIPANT),
+    }
 }
 
 const LONELY_COORDINATE: Error =

@@ -8,6 +8,8 @@ use crate::assignments::{self, AssignmentStatus, Leftovers};
 use crate::contracts::{self, Source};
 use crate::error::{Error, Result};
 use crate::ids::{AssignmentId, MissionId, UserId};
+use crate::instructions;
+use crate::timeline::{self, EventKind, NewEvent};
 
 /// How long before its planned start a mission can be started †.
 pub const OPENS_BEFORE: Duration = Duration::minutes(60);
@@ -26,7 +28,7 @@ pub struct Started {
     pub shrunk: bool,
 }
 
-/// Starts an assigned talent's work, whose contract both have signed. With the first of them the mission begins, and wants nobody
+/// Starts an assigned talent's work, whose contract both have signed and who has read the instructions, if there are any. With the first of them the mission begins, and wants nobody
 /// else.
 pub async fn start(
     conn: &mut PgConnection,
@@ -51,6 +53,7 @@ pub async fn start(
         return Err(Error::Conflict { code: "MISSION_OVER", message });
     }
     contracts::require_signed(&mut *conn, id, talent).await?;
+    instructions::require_read(&mut *conn, id, place.id).await?;
     sqlx::query!(
         "with started as (
              update assignments set status = 'IN_PROGRESS', started_at = $3 where id = $1
@@ -64,6 +67,8 @@ pub async fn start(
     .await?;
     contracts::mark_started(&mut *conn, Source::Assignment { mission: id, assignment: place.id }, now)
         .await?;
+    let event = NewEvent::by(id, EventKind::MissionStarted, place.id.0, talent);
+    timeline::record(&mut *conn, event, now).await?;
     let shrunk = mission.status == MissionStatus::Open;
     let leftovers =
         if shrunk { assignments::close_leftovers(&mut *conn, id, now).await? } else { Leftovers::default() };
@@ -82,6 +87,28 @@ pub(crate) async fn complete(conn: &mut PgConnection, id: MissionId, now: Offset
         now,
     );
     Ok(completed.execute(conn).await?.rows_affected() == 1)
+}
+
+/// The mission that a talent is still expected at, with the talent: nothing where it was moved, called off, left or begun, or its
+/// start is over.
+pub async fn find_expected(
+    conn: &mut PgConnection,
+    place: AssignmentId,
+    start: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<Option<(Mission, UserId)>> {
+    let expected = sqlx::query!(
+        r#"select a.mission_id as "mission_id: MissionId", a.talent_id as "talent_id: UserId"
+             from assignments a join missions m on m.id = a.mission_id
+            where a.id = $1 and a.status = 'ASSIGNED' and m.start_date = $2 and m.start_date > $3"#,
+        place.0,
+        start,
+        now,
+    );
+    match expected.fetch_optional(&mut *conn).await? {
+        Some(row) => Ok(Some((get(conn, row.mission_id).await?, row.talent_id))),
+        None => Ok(None),
+    }
 }
 
 /// When the clock looks at what an assignment has come to.

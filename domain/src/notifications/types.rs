@@ -99,6 +99,22 @@ notification_types! {
     MissionStarted "MISSION_STARTED"
         fr "La mission a commencé" "Un talent est sur place et a commencé la mission."
         en "The mission has begun" "A talent is on site and has begun the mission."
+    /// To both: the mission is tomorrow.
+    MissionTomorrow "MISSION_TOMORROW"
+        fr "Votre mission dans 24 heures" "La mission commence dans 24 heures. Le contrat, les consignes et les coordonnées vous attendent dans la mission."
+        en "Your mission in 24 hours" "The mission starts in 24 hours. Contract, instructions and contacts are in the mission."
+    /// To both: the mission is in two hours.
+    MissionSoon "MISSION_SOON"
+        fr "Votre mission dans deux heures" "La mission commence dans deux heures. Un empêchement ? Prévenez dans la conversation."
+        en "Your mission in two hours" "The mission starts in two hours. If anything is in the way, say so in the conversation."
+    /// To the talents: the client has written instructions, or changed them.
+    InstructionsUpdated "INSTRUCTIONS_UPDATED"
+        fr "Consignes à lire" "Les consignes de votre mission sont en ligne ou ont changé. Lisez-les et confirmez-le avant de commencer."
+        en "Instructions to read" "The instructions of your mission are there, or have changed. Read and acknowledge them before you start."
+    /// To the client, in the app only: a talent has read the instructions.
+    BriefingRead "BRIEFING_READ"
+        fr "Consignes lues" "Un talent a lu les consignes de votre mission."
+        en "Instructions read" "A talent has read the instructions of your mission."
     /// To both: the start has passed, and nobody has said that it began.
     MissionNotStarted "MISSION_NOT_STARTED"
         fr "Mission non démarrée" "L’heure de début est passée et le démarrage n’a pas été signalé. Échangez dans la conversation."
@@ -127,6 +143,10 @@ notification_types! {
     ReportContested "REPORT_CONTESTED"
         fr "Rapport contesté" "Le client conteste votre rapport. SocioPulse tranche avec le différend en cours."
         en "Report contested" "The client contests your report. SocioPulse decides on it with the open dispute."
+    /// To both, an hour after the report: how was it?
+    ReviewRequested "REVIEW_REQUESTED"
+        fr "Votre avis compte" "La mission est terminée. Dites en un mot comment elle s’est passée : votre avis aide les suivants."
+        en "Your opinion counts" "The mission is over. Say in a word how it went: your review helps those who come next."
     /// To the client: nobody knows where the mission is, and so nobody is looked for.
     LocationUnknown "LOCATION_UNKNOWN"
         fr "Adresse introuvable" "L’adresse de votre mission n’a pas été trouvée. Précisez-la pour lancer la recherche."

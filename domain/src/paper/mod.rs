@@ -3,6 +3,7 @@
 pub mod contract;
 pub mod invoice;
 pub mod quote;
+pub mod report;
 mod words;
 
 use time::OffsetDateTime;

@@ -11,6 +11,7 @@ use super::{DisputeStatus, Payment, PaymentMethod, PaymentStatus, RefundWay, clo
 use crate::bookings::{self, Booking};
 use crate::error::Result;
 use crate::ledger;
+use crate::timeline::{self, EventKind, NewEvent};
 
 /// The cause of what a bank takes back.
 const DISPUTE: &str = "dispute";
@@ -69,6 +70,13 @@ async fn settle_paid(conn: &mut PgConnection, settled: &mut Settled, now: Offset
         PaymentMethod::Chorus => ledger::chorus_paid(&mut *conn, payment, now).await?,
     };
     payouts::insert(&mut *conn, payment).await?;
+    if let Some(mission) = payment.mission_id {
+        let event = NewEvent {
+            amount_cents: Some(payment.amount_cents),
+            ..NewEvent::by(mission, EventKind::Payment, payment.id.0, payment.talent_id)
+        };
+        timeline::record(&mut *conn, event, now).await?;
+    }
     settled.paid = true;
     let owed = match payment.booking_id {
         Some(booking) => {

@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
-use super::{Judge, Report, ReportStatus, get, select_reports};
+use super::{Judge, Report, ReportStatus, get, list, select_reports};
 use crate::contracts::{self, Contract, ContractStatus, Disputed, Origin, Source};
 use crate::error::{Error, Result};
 use crate::ids::{AssignmentId, MissionId, ReportId, UserId};
@@ -11,6 +11,7 @@ use crate::missions::{self, Mission};
 use crate::payments::closing::{self, Closed};
 use crate::profiles;
 use crate::sessions::Viewer;
+use crate::timeline::{self, EventKind, NewEvent};
 
 /// Nobody objected for so long: a report is accepted †.
 pub const VALIDATED_AFTER: Duration = Duration::hours(72);
@@ -41,6 +42,8 @@ async fn accept(
     )
     .execute(&mut *conn)
     .await?;
+    let event = NewEvent::by(report.mission_id, EventKind::ReportValidated, report.id.0, report.talent_id);
+    timeline::record(&mut *conn, event, now).await?;
     let source = Source::Assignment { mission: report.mission_id, assignment: report.assignment_id };
     contracts::mark_completed(&mut *conn, source, now).await?;
     let contract = contract_of(&mut *conn, report).await?;
@@ -49,7 +52,8 @@ async fn accept(
     Ok(Validated { report: get(conn, report.id).await?, closed })
 }
 
-async fn contract_of(conn: &mut PgConnection, report: &Report) -> Result<Contract> {
+/// The contract of the work that a report is about.
+pub async fn contract_of(conn: &mut PgConnection, report: &Report) -> Result<Contract> {
     let contract = contracts::find_of_assignment(conn, report.assignment_id).await?;
     contract.ok_or(Error::NotFound("contract"))
 }
@@ -57,8 +61,7 @@ async fn contract_of(conn: &mut PgConnection, report: &Report) -> Result<Contrac
 /// Locks the report that is meant, of a mission that the caller has locked: the one of an assignment, or of the only talent.
 async fn choose(conn: &mut PgConnection, mission: &Mission, of: Option<AssignmentId>) -> Result<Report> {
     if of.is_none() && mission.filled > 1 {
-        let message = "several talents have this mission: say whose report is meant";
-        return Err(Error::Invalid { field: "assignmentId", message });
+        return Err(WHOSE);
     }
     let report = select_reports!(
         "where r.mission_id = $1 and ($2::uuid is null or r.assignment_id = $2) for no key update of r",
@@ -70,6 +73,26 @@ async fn choose(conn: &mut PgConnection, mission: &Mission, of: Option<Assignmen
         message: "There is no report of this mission yet",
     })
 }
+
+/// The report that is meant, for those who take part in the mission: of an assignment, or the only one that the viewer reads.
+pub async fn get_for(
+    conn: &mut PgConnection,
+    id: MissionId,
+    of: Option<AssignmentId>,
+    viewer: Viewer,
+) -> Result<Report> {
+    let reports = list(conn, id, viewer).await?;
+    if of.is_none() && reports.len() > 1 {
+        return Err(WHOSE);
+    }
+    let report = reports.into_iter().find(|report| of.is_none_or(|of| report.assignment_id == of));
+    report.ok_or(Error::NotFound("report"))
+}
+
+const WHOSE: Error = Error::Invalid {
+    field: "assignmentId",
+    message: "several talents have this mission: say whose report is meant",
+};
 
 /// Refuses what was decided, or is being decided by an admin.
 fn require_undecided(report: &Report) -> Result<()> {
@@ -166,6 +189,8 @@ pub async fn contest(
     )
     .execute(&mut *conn)
     .await?;
+    let event = NewEvent::by(id, EventKind::ReportContested, report.id.0, report.talent_id);
+    timeline::record(&mut *conn, event, now).await?;
     let contract = contract_of(&mut *conn, &report).await?;
     let disputed = match contracts::lock(&mut *conn, contract.id).await?.status {
         ContractStatus::Disputed => None,

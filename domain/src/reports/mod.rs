@@ -7,14 +7,16 @@ use time::{Duration, OffsetDateTime};
 use crate::assignments::{self, AssignmentStatus};
 use crate::error::{Error, OnConstraint, Result};
 use crate::ids::{AssignmentId, ContractId, MissionId, ReportId, UserId};
-use crate::missions::{self, Mission, NOT_A_PARTICIPANT, OPENS_BEFORE, Sight};
+use crate::missions::{self, Mission, OPENS_BEFORE};
 use crate::sessions::Viewer;
+use crate::timeline::{self, EventKind, NewEvent};
 use crate::users::Role;
 
 mod deciding;
 
 pub use deciding::{
-    Contested, TimeUp, VALIDATED_AFTER, Validated, contest, decide, validate, validate_by_time,
+    Contested, TimeUp, VALIDATED_AFTER, Validated, contest, contract_of, decide, get_for, validate,
+    validate_by_time,
 };
 
 /// A client looks itself at minutes that differ by more than this from the plan †.
@@ -55,6 +57,7 @@ pub struct Report {
     pub incidents: Option<String>,
     pub minutes_worked: i32,
     pub planned_minutes: i32,
+    pub started_at: Option<OffsetDateTime>,
     pub submitted_at: OffsetDateTime,
     pub contested_at: Option<OffsetDateTime>,
     pub contest_reason: Option<String>,
@@ -78,7 +81,7 @@ macro_rules! select_reports {
             Report,
             r#"select r.id as "id: _", r.assignment_id as "assignment_id: _", r.mission_id as "mission_id: _",
                       r.talent_id as "talent_id: _", r.status as "status: _", r.content, r.incidents, r.minutes_worked,
-                      r.planned_minutes, r.submitted_at, r.contested_at, r.contest_reason, r.accepted_minutes, r.validated_at,
+                      r.planned_minutes, (select started_at from assignments where id = r.assignment_id), r.submitted_at, r.contested_at, r.contest_reason, r.accepted_minutes, r.validated_at,
                       r.validated_by as "validated_by: _"
                  from reports r "# + $rest,
             $($argument),*
@@ -162,20 +165,26 @@ pub async fn submit(
     .execute(&mut *conn)
     .await
     .on_constraint("reports_once", || ALREADY_REPORTED)?;
+    let incident = new.incidents.as_ref().map(|_| EventKind::Incident);
+    for kind in [Some(EventKind::ReportSubmitted), incident].into_iter().flatten() {
+        timeline::record(&mut *conn, NewEvent::by(id, kind, report.0, talent), now).await?;
+    }
     let completed = missions::complete(&mut *conn, id, now).await?;
     let report = get(&mut *conn, report).await?;
     Ok(Submitted { report, mission: missions::get(conn, id).await?, completed })
 }
 
-const ALREADY_REPORTED: Error =
+pub(crate) const ALREADY_REPORTED: Error =
     Error::Conflict { code: "ALREADY_REPORTED", message: "You have reported on this mission already" };
 
 /// The reports of a mission, for those who take part in it, the first one first; a talent reads its own.
 pub async fn list(conn: &mut PgConnection, id: MissionId, viewer: Viewer) -> Result<Vec<Report>> {
-    let (_, sight) = missions::get_for(&mut *conn, id, viewer).await?;
-    if sight == Sight::Public {
-        return Err(NOT_A_PARTICIPANT);
-    }
+    missions::get_whole(&mut *conn, id, viewer).await?;
+    read(conn, id, viewer).await
+}
+
+/// As [`list`], for a viewer who was admitted before.
+pub(crate) async fn read(conn: &mut PgConnection, id: MissionId, viewer: Viewer) -> Result<Vec<Report>> {
     let own = (viewer.role == Role::Talent).then_some(viewer.user.0);
     let reports = select_reports!(
         "where r.mission_id = $1 and ($2::uuid is null or r.talent_id = $2) order by r.submitted_at, r.id",

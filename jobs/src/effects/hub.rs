@@ -1,22 +1,95 @@
-//! What a mission sets off from its start until its work is accepted.
+//! What a mission sets off from its instructions until its work is accepted.
 
 use domain::assignments::Assignment;
 use domain::error::Result;
 use domain::ids::{MissionId, UserId};
-use domain::missions::{Look, Mission, Overdue, Started};
+use domain::instructions::{self, Acknowledged, Instructed, Marked};
+use domain::live::{self, MissionUpdated, Telling};
+use domain::missions::{self, Look, Mission, Overdue, Started};
 use domain::notifications::{About, NotificationType};
-use domain::reports::{Contested, Submitted, TimeUp, VALIDATED_AFTER, Validated};
+use domain::reports::{Contested, Report, Submitted, TimeUp, VALIDATED_AFTER, Validated};
 use domain::{Tx, users};
 use time::OffsetDateTime;
 
-use super::{contracts, mission_reported, notices, payments, told};
+use super::{contracts, mission_reported, notices, papers, payments, told, told_and_counted};
 use crate::ledger::{self, NewJob};
-use crate::{AutoValidateReport, CheckAssignment, Notify};
+use crate::request_review::ASKED_AFTER;
+use crate::{Ahead, AutoValidateReport, CheckAssignment, Notify, RemindMission, RequestReview};
 
-/// What looks at an assignment when it should have begun, and ended.
-pub(super) fn looks(assignment: &Assignment, mission: &Mission) -> impl Iterator<Item = NewJob> + use<> {
-    let (assignment_id, times) = (assignment.id, Look::ALL.map(|look| (look, look.at(mission))));
-    times.into_iter().map(move |(look, at)| NewJob::of(&CheckAssignment { assignment_id, look }).at(at))
+/// What reminds of an assignment, and looks at it when it should have begun, and ended.
+pub(super) fn looks(
+    assignment: &Assignment,
+    mission: &Mission,
+    now: OffsetDateTime,
+) -> impl Iterator<Item = NewJob> + use<> {
+    let (assignment_id, start_date) = (assignment.id, mission.start_date);
+    let looks = Look::ALL.map(|look| (look, look.at(mission))).into_iter();
+    let looks = looks.map(move |(look, at)| NewJob::of(&CheckAssignment { assignment_id, look }).at(at));
+    let reminders = Ahead::ALL.map(|ahead| (ahead, ahead.at(mission))).into_iter();
+    let reminders = reminders.filter(move |(_, at)| *at > now);
+    looks.chain(
+        reminders
+            .map(move |(ahead, at)| NewJob::of(&RemindMission { assignment_id, ahead, start_date }).at(at)),
+    )
+}
+
+/// A mission is near: its talent and its client are reminded, the client once for all of its talents.
+pub async fn near(tx: &mut Tx, mission: &Mission, talent: UserId, ahead: Ahead) -> Result<()> {
+    let kind = ahead.notice();
+    let start = mission.start_date.unix_timestamp();
+    let notices = [mission.client_id, talent].map(|user| {
+        notice(mission.id, user, kind).once(format!("notify:{}:{start}:{}:{user}", mission.id, kind.code()))
+    });
+    ledger::enqueue(tx, notices).await
+}
+
+/// Everybody who takes part is told to look.
+pub(super) fn updated(mission: &Mission, people: &[UserId]) -> impl Iterator<Item = Telling> {
+    let updated = MissionUpdated { mission_id: mission.id, status: mission.status };
+    people.iter().map(move |user| Telling::new(*user, &updated))
+}
+
+/// Instructions were saved: the room and the talents learn of it.
+pub async fn instructed(tx: &mut Tx, instructed: &Instructed, now: OffsetDateTime) -> Result<()> {
+    let Instructed { instructions, mission } = instructed;
+    let readers = instructions.readers.iter().filter(|reader| !reader.has_reported);
+    instruct(tx, mission, &readers.map(|reader| reader.talent_id).collect::<Vec<_>>()).await?;
+    let message = match instructions.version {
+        1 => "Les consignes de la mission sont disponibles.",
+        _ => "Les consignes de la mission ont changé : relisez-les.",
+    };
+    told(tx, mission, message, vec![], vec![], now).await
+}
+
+/// Talents have instructions to read, where there are any: each learns of a version once.
+pub(super) async fn instruct(tx: &mut Tx, mission: &Mission, talents: &[UserId]) -> Result<()> {
+    let Some(instructions) = instructions::find(tx, mission.id).await? else { return Ok(()) };
+    let notices = talents.iter().map(|talent| {
+        let kind = NotificationType::InstructionsUpdated;
+        notice(mission.id, *talent, kind).once(format!("notify:{}:{talent}", instructions.id))
+    });
+    ledger::enqueue(tx, notices.collect::<Vec<_>>()).await
+}
+
+/// A talent has read the instructions: the room and the client learn of it.
+pub async fn acknowledged(tx: &mut Tx, acknowledged: &Acknowledged, now: OffsetDateTime) -> Result<()> {
+    let Acknowledged { mission, first, .. } = acknowledged;
+    if !first {
+        return Ok(());
+    }
+    let jobs: Vec<_> = notices(mission, NotificationType::BriefingRead, [mission.client_id]).collect();
+    ledger::enqueue(tx, jobs).await?;
+    told(tx, mission, "Un talent a lu les consignes de la mission.", vec![], vec![], now).await
+}
+
+/// An item of the checklist was marked: too little for a word in the room, and seen live.
+pub async fn marked(tx: &mut Tx, marked: &Marked, now: OffsetDateTime) -> Result<()> {
+    let Marked { mission, changed, .. } = marked;
+    if !changed {
+        return Ok(());
+    }
+    let people = missions::list_participants(tx, mission.id).await?;
+    live::tell(tx, now, updated(mission, &people).collect()).await
 }
 
 /// A talent is at work: the room and the client learn of it. Whoever was still asked learns that nobody is looked for any more.
@@ -34,8 +107,8 @@ pub async fn started(tx: &mut Tx, started: &Started, now: OffsetDateTime) -> Res
     told(tx, mission, "La mission a commencé : un talent est sur place.", others, vec![], now).await
 }
 
-/// A report was handed in: the client reads it, and admins where it speaks of incidents. With the last one the chat closes a day
-/// later.
+/// A report was handed in: the client reads it, and admins, at once, where it speaks of incidents. Its file is made, and both are asked
+/// how it was. With the last one the chat closes a day later.
 pub async fn reported(tx: &mut Tx, submitted: &Submitted, now: OffsetDateTime) -> Result<()> {
     let Submitted { report, mission, completed } = submitted;
     let kind = match report.needs_client() {
@@ -46,10 +119,14 @@ pub async fn reported(tx: &mut Tx, submitted: &Submitted, now: OffsetDateTime) -
         Some(_) => users::list_admins(tx).await?,
         None => Vec::new(),
     };
-    let in_time = NewJob::of(&AutoValidateReport { report_id: report.id });
+    let report_id = report.id;
     let jobs = notices(mission, kind, [mission.client_id])
-        .chain(notices(mission, NotificationType::IncidentReported, admins))
-        .chain([in_time.at(report.submitted_at + VALIDATED_AFTER)]);
+        .chain(notices(mission, NotificationType::IncidentReported, admins).map(NewJob::high))
+        .chain([
+            papers::report(report),
+            NewJob::of(&AutoValidateReport { report_id }).at(report.submitted_at + VALIDATED_AFTER),
+            NewJob::of(&RequestReview { report_id }).at(report.submitted_at + ASKED_AFTER),
+        ]);
     ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
     if *completed {
         mission_reported(tx, mission.id, now).await?;
@@ -58,14 +135,23 @@ pub async fn reported(tx: &mut Tx, submitted: &Submitted, now: OffsetDateTime) -
         true => "La mission est terminée : son rapport est remis.",
         false => "Un talent a terminé et remis son rapport.",
     };
-    told(tx, mission, message, vec![], vec![], now).await
+    told_and_counted(tx, mission, message, &[], vec![], vec![], now).await
 }
 
-/// A report was accepted: its talent learns of it, and what is owed is paid.
+/// Some time after a report: both sides are asked how it was.
+pub async fn review_due(tx: &mut Tx, report: &Report, mission: &Mission) -> Result<()> {
+    let notices = [mission.client_id, report.talent_id].map(|user| {
+        let kind = NotificationType::ReviewRequested;
+        notice(mission.id, user, kind).once(format!("notify:{}:{}:{user}", report.id, kind.code()))
+    });
+    ledger::enqueue(tx, notices).await
+}
+
+/// A report was accepted: its talent learns of it, its file says so, and what is owed is paid.
 pub async fn validated(tx: &mut Tx, validated: &Validated) -> Result<()> {
     let Validated { report, closed } = validated;
-    ledger::enqueue(tx, [notice(report.mission_id, report.talent_id, NotificationType::ReportValidated)])
-        .await?;
+    let told = notice(report.mission_id, report.talent_id, NotificationType::ReportValidated);
+    ledger::enqueue(tx, [told, papers::report(report)]).await?;
     payments::closed(tx, closed).await
 }
 
@@ -106,7 +192,7 @@ pub async fn overdue(
         Overdue::NotReported { mission, talent } => (mission, NotificationType::ReportMissing, vec![*talent]),
         Overdue::Over { mission } => {
             mission_reported(tx, mission.id, now).await?;
-            return told(tx, mission, "La mission est terminée.", vec![], vec![], now).await;
+            return told_and_counted(tx, mission, "La mission est terminée.", &[], vec![], vec![], now).await;
         }
     };
     let jobs = people.into_iter().map(|user| {

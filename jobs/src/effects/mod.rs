@@ -16,7 +16,7 @@ use domain::conversations::{self, CLOSES_AFTER, Closing};
 use domain::error::Result;
 use domain::ids::{ConversationId, EmailChangeId, JobId, MissionId, SessionId, UserId};
 use domain::invitations::Invitation;
-use domain::live::{self, Event, MissionClosing, MissionInvited, MissionLocked, MissionUpdated, Telling};
+use domain::live::{self, Event, MissionClosing, MissionCount, MissionInvited, MissionLocked, Telling};
 use domain::members::{Invited, REMINDER_AFTER};
 use domain::message_reports::Reported;
 use domain::missions::{
@@ -174,14 +174,37 @@ async fn told(
     mut tellings: Vec<Telling>,
     now: OffsetDateTime,
 ) -> Result<()> {
-    let mut people = missions::list_participants(tx, mission.id).await?;
+    let people = distinct(missions::list_participants(tx, mission.id).await?, others);
+    messages::post_system(tx, &[(mission.id, message.to_owned())], now).await?;
+    tellings.extend(hub::updated(mission, &people));
+    live::tell(tx, now, tellings).await
+}
+
+/// As [`told`], where somebody's number of active missions has changed too: a participant's, or that of one who has left.
+async fn told_and_counted(
+    tx: &mut Tx,
+    mission: &Mission,
+    message: &str,
+    left: &[UserId],
+    others: Vec<UserId>,
+    mut tellings: Vec<Telling>,
+    now: OffsetDateTime,
+) -> Result<()> {
+    let counted = distinct(missions::list_participants(tx, mission.id).await?, left.to_vec());
+    let people = distinct(counted.clone(), others);
+    messages::post_system(tx, &[(mission.id, message.to_owned())], now).await?;
+    live::hold(tx, &people).await?;
+    tellings.extend(hub::updated(mission, &people));
+    let counts = missions::count_active(tx, &counted).await?;
+    tellings.extend(counts.into_iter().map(|(user, active)| Telling::new(user, &MissionCount { active })));
+    live::tell(tx, now, tellings).await
+}
+
+fn distinct(mut people: Vec<UserId>, others: Vec<UserId>) -> Vec<UserId> {
     people.extend(others);
     people.sort_unstable();
     people.dedup();
-    messages::post_system(tx, &[(mission.id, message.to_owned())], now).await?;
-    let updated = MissionUpdated { mission_id: mission.id, status: mission.status };
-    tellings.extend(people.into_iter().map(|user| Telling::new(user, &updated)));
-    live::tell(tx, now, tellings).await
+    people
 }
 
 /// A talent took a slot: the room and both sides learn of it, and whoever was passed over.
@@ -194,13 +217,14 @@ pub async fn assigned(tx: &mut Tx, accepted: &Accepted, now: OffsetDateTime) -> 
         .chain(notices(mission, NotificationType::AssignmentConfirmed, [assignment.talent_id]))
         .chain(notices(mission, NotificationType::ApplicationRejected, passed_over.iter().copied()))
         .chain([NewJob::of(&DraftContract { of: ContractOf::Assignment(assignment.id) })])
-        .chain(hub::looks(assignment, mission));
+        .chain(hub::looks(assignment, mission, now));
     ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
+    hub::instruct(tx, mission, &[assignment.talent_id]).await?;
     let message = match way {
         Way::Invitation => "Un talent a accepté la mission et rejoint la conversation.",
         Way::Application { .. } => "Une candidature a été acceptée : un talent rejoint la conversation.",
     };
-    told(tx, mission, message, passed_over.clone(), vec![], now).await
+    told_and_counted(tx, mission, message, &[], passed_over.clone(), vec![], now).await
 }
 
 /// An assigned talent left: the mission is matched again, without that talent.
@@ -212,7 +236,7 @@ pub async fn released(tx: &mut Tx, released: &Released, now: OffsetDateTime) -> 
     ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
     give_back(tx, mission, now).await?;
     let message = "Un talent s’est désisté. La recherche reprend.";
-    told(tx, mission, message, vec![*talent], vec![], now).await
+    told_and_counted(tx, mission, message, &[*talent], vec![], vec![], now).await
 }
 
 /// What was paid for places in a mission that nobody has any more.
@@ -278,8 +302,8 @@ pub async fn cascaded(tx: &mut Tx, cascade: &Cascade, now: OffsetDateTime) -> Re
         })
         .collect();
     let quiet = notifications::insert(tx, &quiet, now).await?;
-    let others = assigned.iter().chain(applicants).chain(invited).copied().collect();
-    told(tx, mission, message, others, quiet, now).await
+    let others = applicants.iter().chain(invited).copied().collect();
+    told_and_counted(tx, mission, message, assigned, others, quiet, now).await
 }
 
 /// Slots of an open mission are still free when they should not be: its client learns of it, once for each alert.
@@ -406,6 +430,7 @@ pub async fn notified(tx: &mut Tx, notify: &Notify) -> Result<()> {
             | Type::ApplicationWithdrawn
             | Type::LocationUnknown
             | Type::MissionStarted
+            | Type::BriefingRead
             | Type::MessageReported,
             _,
         ) => return Ok(()),

@@ -7,6 +7,7 @@ use domain::error::Result;
 use domain::invoices::{Invoice, InvoiceKind};
 use domain::notifications::{About, NotificationType};
 use domain::quotes::Quote;
+use domain::reports::Report;
 
 use crate::ledger::{self, NewJob};
 use crate::{Notify, RenderDocument};
@@ -28,6 +29,11 @@ pub fn quote(quote: &Quote) -> NewJob {
 /// The file of a contract: as issued and, once both have signed, with the evidence.
 pub fn contract(contract: &Contract) -> NewJob {
     render(DocumentOf::contract(contract))
+}
+
+/// The file of a report: as handed in and, once it counts, with what was accepted.
+pub fn report(report: &Report) -> NewJob {
+    render(DocumentOf::report(report))
 }
 
 /// The file of an invoice is there: its recipient, and the talent in whose name it is, learn of it.

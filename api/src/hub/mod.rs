@@ -1,12 +1,18 @@
-//! A mission while it takes place: started, reported, its report accepted or contested.
+//! A mission while it takes place: started, reported, its report accepted or contested. What is told beforehand, and what can be seen
+//! of it, have files of their own.
 
+pub mod instructions;
+pub mod overview;
+
+use domain::documents::{self, DocumentKind};
 use domain::ids::{AssignmentId, MissionId};
 use domain::missions::{self, Sight};
+use domain::paper;
 use domain::reports::{self, NewReport, Report};
 use jobs::effects;
 use poem::Request;
 use poem::web::Data;
-use poem_openapi::param::Path;
+use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use time::OffsetDateTime;
@@ -14,6 +20,7 @@ use uuid::Uuid;
 
 use crate::App;
 use crate::contracts::origin;
+use crate::downloads::{self, PdfFile};
 use crate::error::ApiResult;
 use crate::guard::{Anyone, Auth, Buyer, VerifiedClient, VerifiedTalent};
 use crate::missions::MissionView;
@@ -78,6 +85,8 @@ struct ReportView {
     minutes_worked: i32,
     /// From the planned start to the planned end.
     planned_minutes: i32,
+    /// When its talent said that it began.
+    started_at: Option<OffsetDateTime>,
     /// The minutes differ by more than 15 % from the plan: it is not accepted by itself.
     needs_client: bool,
     submitted_at: OffsetDateTime,
@@ -103,6 +112,7 @@ impl From<Report> for ReportView {
             incidents: report.incidents,
             minutes_worked: report.minutes_worked,
             planned_minutes: report.planned_minutes,
+            started_at: report.started_at,
             submitted_at: report.submitted_at,
             contested_at: report.contested_at,
             contest_reason: report.contest_reason,
@@ -134,8 +144,8 @@ enum ReportCreated {
 impl HubApi {
     /// Start a mission
     ///
-    /// For each assigned talent whose contract both have signed, from 60 minutes before the planned start. With the first the mission
-    /// is IN_PROGRESS, and nobody else is looked for.
+    /// For each assigned talent whose contract both have signed and who has acknowledged the instructions, where there are any, from 60
+    /// minutes before the planned start. With the first the mission is IN_PROGRESS, and nobody else is looked for.
     #[oai(path = "/missions/:id/start", method = "post", operation_id = "startMission")]
     async fn start_mission(
         &self,
@@ -187,6 +197,33 @@ impl HubApi {
     ) -> ApiResult<Json<ReportList>> {
         let reports = reports::list(&mut *app.db.conn().await?, MissionId(id.0), caller.0).await?;
         Ok(Json(ReportList { items: reports.into_iter().map(Into::into).collect(), next_cursor: None }))
+    }
+
+    /// Download a report
+    ///
+    /// PDF/A: as handed in and, once it was accepted, with what was accepted. For those who read the report: the client's side, admins,
+    /// and its talent. 409 `DOCUMENT_NOT_READY` in the moment after.
+    #[oai(path = "/missions/:id/report/pdf", method = "get", operation_id = "downloadReport")]
+    async fn download_report(
+        &self,
+        app: Data<&App>,
+        caller: Auth<Anyone>,
+        id: Path<Uuid>,
+        /// Of the talent whose report it is; needed only where the caller reads several.
+        #[oai(name = "assignmentId")]
+        assignment_id: Query<Option<Uuid>>,
+    ) -> ApiResult<PdfFile> {
+        let mut conn = app.db.conn().await?;
+        let of = assignment_id.0.map(AssignmentId);
+        let report = reports::get_for(&mut conn, MissionId(id.0), of, caller.0).await?;
+        let document = documents::newest(&mut conn, DocumentKind::Report, report.id.0).await?;
+        let contract = reports::contract_of(&mut conn, &report).await?;
+        drop(conn);
+        // Nobody takes what was handed in for what was accepted.
+        if report.validated_at.is_some() && document.version < 2 {
+            return Err(documents::NOT_READY.into());
+        }
+        downloads::pdf(&app, &document.pdf, &paper::report::reference(&contract)).await
     }
 
     /// Accept a report
