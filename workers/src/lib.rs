@@ -18,6 +18,7 @@ mod cancel_cascade;
 mod cancel_payment;
 mod check_assignment;
 mod close_room;
+mod complete_contract;
 mod conclude_booking;
 mod digest_unread;
 mod dispatch_wave;
@@ -53,6 +54,7 @@ mod send_signature_code;
 mod settle_payment;
 mod stripe;
 mod submit_chorus;
+mod submit_credit;
 mod sync_connect;
 
 use std::io;
@@ -105,6 +107,7 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(cancel_payment::run)
         .on(check_assignment::run)
         .on(close_room::run)
+        .on(complete_contract::run)
         .on(conclude_booking::run)
         .on(digest_unread::run)
         .on(dispatch_wave::run)
@@ -138,6 +141,7 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(send_signature_code::run)
         .on(settle_payment::run)
         .on(submit_chorus::run)
+        .on(submit_credit::run)
         .on(sync_connect::run)
 }
 

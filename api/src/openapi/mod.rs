@@ -68,6 +68,7 @@ apis! {
     ]
     [
         crate::admin::AdminApi,
+        crate::plans::PlansApi,
         crate::queues::QueuesApi,
     ]
 }
