@@ -1,8 +1,9 @@
 //! Paying over Chorus Pro: public establishments, later and by invoice.
 
-use domain::chorus::{self, Submission};
-use domain::ids::{EstablishmentId, MissionId, PaymentId};
+use domain::chorus::{self, References, Submission};
+use domain::ids::{EstablishmentId, MissionId, PaymentId, RefundId};
 use domain::payments::reading;
+use domain::payments::refunds::{self, Transferred};
 use jobs::effects;
 use poem::web::Data;
 use poem_openapi::param::Path;
@@ -14,14 +15,35 @@ use uuid::Uuid;
 use crate::App;
 use crate::error::{ApiError, ApiResult};
 use crate::guard::{ActiveClient, AdminOnly, Anyone, Auth};
-use crate::payments::PaymentView;
-use crate::wire::{self, mirror};
+use crate::payments::{PaymentView, RefundView};
+use crate::wire::{self, Text, mirror};
 
 #[derive(Debug)]
 pub struct ChorusApi;
 
 mirror! {
     ChorusStatus = domain::chorus::ChorusStatus { Pending, Sent, Paid, Rejected, Withdrawn }
+}
+
+/// What the invoice of this mission is filed under; what is absent is taken from the establishment.
+#[derive(Debug, Object)]
+#[oai(rename_all = "camelCase", deny_unknown_fields)]
+struct DeferralRequest {
+    /// The service that it is for.
+    #[oai(validator(min_length = 1, max_length = 100))]
+    service_code: Option<Text>,
+    /// The order (numéro d’engagement).
+    #[oai(validator(min_length = 1, max_length = 50))]
+    order_reference: Option<Text>,
+}
+
+/// A transfer that somebody has made.
+#[derive(Debug, Object)]
+#[oai(rename_all = "camelCase", deny_unknown_fields)]
+struct TransferMade {
+    /// What the bank calls it.
+    #[oai(validator(min_length = 1, max_length = 100))]
+    reference: Text,
 }
 
 #[derive(ApiResponse)]
@@ -93,14 +115,15 @@ struct CreditLine {
 impl ChorusApi {
     /// Pay for a mission over Chorus Pro
     ///
-    /// For public establishments, within their credit line: the invoice is handed in when the work is done, and paid by their
-    /// accountant. Asking again changes nothing.
+    /// For public establishments, within their credit line: the invoice is handed in when the work is accepted, for what was accepted,
+    /// and paid by their accountant. Asking again changes nothing.
     #[oai(path = "/payments/missions/:id/chorus", method = "post", operation_id = "deferMissionPayment")]
     async fn defer_mission_payment(
         &self,
         app: Data<&App>,
         caller: Auth<ActiveClient>,
         id: Path<Uuid>,
+        body: Json<DeferralRequest>,
     ) -> ApiResult<PaymentDeferred> {
         if !app.chorus {
             return Err(ApiError::Unavailable {
@@ -109,7 +132,12 @@ impl ChorusApi {
             });
         }
         let mut tx = app.db.begin().await?;
-        let deferred = chorus::defer(&mut tx, MissionId(id.0), caller.0, app.clock.now()).await?;
+        let references = References {
+            service_code: body.0.service_code.map(Into::into),
+            order_reference: body.0.order_reference.map(Into::into),
+        };
+        let (id, now) = (MissionId(id.0), app.clock.now());
+        let deferred = chorus::defer(&mut tx, id, &references, caller.0, now).await?;
         effects::chorus::deferred(&mut tx, &deferred).await?;
         tx.commit().await?;
         Ok(PaymentDeferred::Created(Json(deferred.payment.into())))
@@ -128,6 +156,29 @@ impl ChorusApi {
         let mut conn = app.db.conn().await?;
         let payment = reading::get_for(&mut conn, PaymentId(id.0), caller.0).await?;
         Ok(Json(chorus::get(&mut conn, payment.id).await?.into()))
+    }
+
+    /// Confirm that a refund was transferred
+    ///
+    /// What a public body had paid goes back from bank to bank: operations are told how much, somebody makes the transfer and says so
+    /// here. Again with the same reference is harmless.
+    #[oai(path = "/admin/refunds/:id/transferred", method = "post", operation_id = "confirmRefundTransfer")]
+    async fn confirm_refund_transfer(
+        &self,
+        app: Data<&App>,
+        caller: Auth<AdminOnly>,
+        id: Path<Uuid>,
+        body: Json<TransferMade>,
+    ) -> ApiResult<Json<RefundView>> {
+        let id = RefundId(id.0);
+        let made = Transferred { by: caller.0.user, reference: body.reference.as_ref() };
+        let mut tx = app.db.begin().await?;
+        if let Some(refunded) = refunds::mark_transferred(&mut tx, id, made, app.clock.now()).await? {
+            effects::payments::refund_transferred(&mut tx, &refunded).await?;
+        }
+        let refund = refunds::get(&mut tx, id).await?;
+        tx.commit().await?;
+        Ok(Json(refund.into()))
     }
 
     /// Give an establishment a credit line

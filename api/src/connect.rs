@@ -24,7 +24,7 @@ pub struct ConnectApi;
 mirror! {
     MoneyEvent = domain::ledger::Event {
         Paid, PaidOut, PayoutReversed, Refunded, DisputeOpened, DisputeWon, DisputeLost, ChorusAccepted, ChorusPaid,
-        ChorusRejected, Fee
+        ChorusRejected, RefundTransferred, Fee
     }
 }
 

@@ -58,6 +58,9 @@ pub struct EstablishmentView {
     /// The service that Chorus Pro asks public bodies' invoices for.
     #[oai(validator(max_length = 100))]
     chorus_service_code: Option<String>,
+    /// The order (numéro d’engagement) that they name where a payment names none of its own.
+    #[oai(validator(max_length = 50))]
+    chorus_order_reference: Option<String>,
 }
 
 impl From<Establishment> for EstablishmentView {
@@ -81,6 +84,7 @@ impl From<Establishment> for EstablishmentView {
             billing_email: site.billing_email,
             vat_number: site.vat_number,
             chorus_service_code: site.chorus_service_code,
+            chorus_order_reference: site.chorus_order_reference,
         }
     }
 }
@@ -116,6 +120,9 @@ struct EstablishmentChange {
     /// The service that Chorus Pro asks public bodies' invoices for.
     #[oai(validator(min_length = 1, max_length = 100))]
     chorus_service_code: Option<Text>,
+    /// The order (numéro d’engagement) that they name where a payment names none of its own.
+    #[oai(validator(min_length = 1, max_length = 50))]
+    chorus_order_reference: Option<Text>,
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "wire::Tag::People")]
@@ -174,6 +181,7 @@ impl EstablishmentsApi {
             billing_email: change.billing_email.map(Into::into),
             vat_number: change.vat_number.map(Into::into),
             chorus_service_code: change.chorus_service_code.map(Into::into),
+            chorus_order_reference: change.chorus_order_reference.map(Into::into),
         };
         let names_address_alone = patch.names_address_alone();
         establishments::update(&mut tx, site, caller.0.user, patch).await?;

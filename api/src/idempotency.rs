@@ -29,7 +29,8 @@ const AWAY: ApiError = ApiError::Unavailable {
 
 /// Operations that ask somebody outside. No transaction may be open meanwhile, so their effect is committed before the answer is
 /// known. That asking again has no second effect is their own doing: what they ask for is stored under the thing that it is for.
-const ASK_OUTSIDE: [&str; 3] = ["createBookingIntent", "createMissionIntent", "startOnboarding"];
+const ASK_OUTSIDE: [&str; 4] =
+    ["createBookingIntent", "createContractIntent", "createMissionIntent", "startOnboarding"];
 
 /// The request's key: 1 to 255 visible ASCII characters.
 pub fn key(request: &Request) -> Result<Option<String>, ApiError> {

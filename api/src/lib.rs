@@ -36,6 +36,7 @@ pub mod openapi;
 pub mod operations;
 pub mod password;
 pub mod payments;
+pub mod plans;
 pub mod pressure;
 pub mod professions;
 pub mod profiles;

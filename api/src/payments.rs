@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use domain::ids::{BookingId, MissionId, PaymentId, UserId};
+use domain::ids::{BookingId, ContractId, MissionId, PaymentId, UserId};
 use domain::parties;
+use domain::payments::asking::{Asked, Bill};
 use domain::payments::refunds::{self, NewRefund};
-use domain::payments::{self, Payment, PaymentMethod, RefundWay, accounts, asking, reading};
+use domain::payments::{self, Payment, PaymentMethod, Refund, RefundWay, accounts, asking, reading};
+use domain::sessions::Viewer;
 use jobs::effects;
 use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
-use stripe_connect::{Fault, NewCustomer, NewIntent, Payments};
+use stripe_connect::{Fault, IntentStatus, NewCustomer, NewIntent, Payments};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -119,7 +121,7 @@ struct RefundRequest {
 /// A refund under way.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase")]
-struct RefundView {
+pub struct RefundView {
     id: Uuid,
     payment_id: Uuid,
     status: RefundStatus,
@@ -128,6 +130,19 @@ struct RefundView {
     #[oai(validator(max_length = 500))]
     reason: String,
     created_at: OffsetDateTime,
+}
+
+impl From<Refund> for RefundView {
+    fn from(refund: Refund) -> Self {
+        Self {
+            id: refund.id.0,
+            payment_id: refund.payment_id.0,
+            status: refund.status.into(),
+            amount_cents: refund.amount_cents,
+            reason: refund.reason,
+            created_at: refund.created_at,
+        }
+    }
 }
 
 #[derive(ApiResponse)]
@@ -175,6 +190,38 @@ async fn customer(app: &App, provider: &dyn Payments, user: UserId) -> ApiResult
     Ok(customer)
 }
 
+/// Has Stripe forget what is owed no more, unless it is being paid.
+async fn cancel(provider: &dyn Payments, payment: &Payment, intent: &str) -> ApiResult<()> {
+    match provider.cancel_intent(&payment.cancel_key(), intent).await {
+        Ok(intent) if intent.status == IntentStatus::Canceled => Ok(()),
+        Ok(_) | Err(Fault::Refused { .. }) => Err(asking::PROCESSING.into()),
+        Err(fault) => Err(no_answer(fault)),
+    }
+}
+
+async fn ask(app: &App, bill: Bill, caller: Viewer) -> ApiResult<Asked> {
+    let mut tx = app.db.begin().await?;
+    let asked = asking::of(&mut tx, bill, caller, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(asked)
+}
+
+/// The payment that is to be made now: where an open one is for another amount, Stripe forgets that one first.
+async fn current(app: &App, provider: &dyn Payments, bill: Bill, caller: Viewer) -> ApiResult<Payment> {
+    let outdated = match ask(app, bill, caller).await? {
+        Asked::Payment(payment) => return Ok(payment),
+        Asked::Outdated(payment) => payment,
+    };
+    if let Some(intent) = &outdated.intent_id {
+        cancel(provider, &outdated, intent).await?;
+    }
+    asking::mark_cancelled(&mut *app.db.conn().await?, &outdated, app.clock.now()).await?;
+    match ask(app, bill, caller).await? {
+        Asked::Payment(payment) => Ok(payment),
+        Asked::Outdated(_) => Err(asking::PROCESSING.into()),
+    }
+}
+
 /// Stripe's intent for a payment that is stored already, so that asking twice is asking for the same.
 async fn intent(app: &App, provider: &dyn Payments, payment: Payment) -> ApiResult<IntentCreated> {
     let intent = match &payment.intent_id {
@@ -190,7 +237,11 @@ async fn intent(app: &App, provider: &dyn Payments, payment: Payment) -> ApiResu
             };
             let key = format!("intent:{}", payment.id);
             let made = provider.create_intent(&key, &new).await.map_err(no_answer)?;
-            asking::set_intent(&mut *app.db.conn().await?, payment.id, &made.id).await?;
+            if !asking::set_intent(&mut *app.db.conn().await?, payment.id, &made.id).await? {
+                // It was called off meanwhile. Nobody has seen the secret.
+                cancel(provider, &payment, &made.id).await?;
+                return Err(asking::NOT_PAYABLE.into());
+            }
             made
         }
     };
@@ -216,15 +267,14 @@ impl PaymentsApi {
         id: Path<Uuid>,
     ) -> ApiResult<IntentCreated> {
         let provider = app.provider()?;
-        let mut tx = app.db.begin().await?;
-        let payment = asking::of_booking(&mut tx, BookingId(id.0), caller.0, app.clock.now()).await?;
-        tx.commit().await?;
+        let payment = current(&app, &*provider, Bill::Booking(BookingId(id.0)), caller.0).await?;
         intent(&app, &*provider, payment).await
     }
 
     /// Pay for a mission
     ///
-    /// Its signed contract or, where several talents were wanted, the first that is not paid; and what was worked beyond the plan.
+    /// Its signed contract or, where several talents were wanted, the first that is not paid; and what was worked beyond the plan. Once
+    /// the work is accepted it costs what was worked; a mission that was cancelled costs the price of that.
     #[oai(path = "/payments/missions/:id/intent", method = "post", operation_id = "createMissionIntent")]
     async fn create_mission_intent(
         &self,
@@ -233,11 +283,22 @@ impl PaymentsApi {
         id: Path<Uuid>,
     ) -> ApiResult<IntentCreated> {
         let provider = app.provider()?;
-        let now = app.clock.now();
-        let mut tx = app.db.begin().await?;
-        let payment =
-            asking::of_mission(&mut tx, MissionId(id.0), PaymentMethod::Card, caller.0, now).await?;
-        tx.commit().await?;
+        let payment = current(&app, &*provider, Bill::Mission(MissionId(id.0)), caller.0).await?;
+        intent(&app, &*provider, payment).await
+    }
+
+    /// Pay for the contract of a quote
+    ///
+    /// Once both have signed it: its total with VAT.
+    #[oai(path = "/payments/contracts/:id/intent", method = "post", operation_id = "createContractIntent")]
+    async fn create_contract_intent(
+        &self,
+        app: Data<&App>,
+        caller: Auth<ActiveClient>,
+        id: Path<Uuid>,
+    ) -> ApiResult<IntentCreated> {
+        let provider = app.provider()?;
+        let payment = current(&app, &*provider, Bill::Contract(ContractId(id.0)), caller.0).await?;
         intent(&app, &*provider, payment).await
     }
 
@@ -262,7 +323,8 @@ impl PaymentsApi {
 
     /// Give a payment back
     ///
-    /// In part or whole. What its talent already got of it is taken back first; credit notes follow.
+    /// In part or whole. What its talent already got of it is taken back first; credit notes follow. What a public body had paid over
+    /// Chorus Pro goes back by a transfer between banks, which somebody makes and confirms.
     #[oai(path = "/payments/:id/refund", method = "post", operation_id = "refundPayment")]
     async fn refund_payment(
         &self,
@@ -271,14 +333,16 @@ impl PaymentsApi {
         id: Path<Uuid>,
         body: Json<RefundRequest>,
     ) -> ApiResult<RefundRequested> {
-        app.provider()?;
         let now = app.clock.now();
         let mut tx = app.db.begin().await?;
         let payment = payments::lock(&mut tx, PaymentId(id.0)).await?;
+        if payment.method == PaymentMethod::Card {
+            app.provider()?;
+        }
         let left = payment.amount_cents - payment.reserved_cents;
         let new = NewRefund {
             cause: &format!("admin:{}", Uuid::now_v7()),
-            way: RefundWay::Stripe,
+            way: RefundWay::of(&payment),
             amount_cents: body.amount_cents.unwrap_or(left),
             reason: body.reason.as_ref(),
             requested_by: Some(caller.0.user),
@@ -286,14 +350,6 @@ impl PaymentsApi {
         let requested = refunds::request(&mut tx, &payment, new, now).await?;
         effects::payments::refund_requested(&mut tx, &requested).await?;
         tx.commit().await?;
-        let refund = requested.refund;
-        Ok(RefundRequested::Created(Json(RefundView {
-            id: refund.id.0,
-            payment_id: refund.payment_id.0,
-            status: refund.status.into(),
-            amount_cents: refund.amount_cents,
-            reason: refund.reason,
-            created_at: refund.created_at,
-        })))
+        Ok(RefundRequested::Created(Json(requested.refund.into())))
     }
 }

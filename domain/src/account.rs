@@ -51,7 +51,7 @@ pub async fn find(
                   e.longitude as "site_longitude?", e.credit_limit_cents as "credit_limit_cents?",
                   e.billing_name as "billing_name?", e.billing_address as "billing_address?",
                   e.billing_email as "billing_email?", e.vat_number as "vat_number?",
-                  e.chorus_service_code as "chorus_service_code?"
+                  e.chorus_service_code as "chorus_service_code?", e.chorus_order_reference as "chorus_order_reference?"
              from sessions s
              join users u on u.id = s.user_id
              join profiles p on p.user_id = u.id
@@ -118,6 +118,7 @@ pub async fn find(
             billing_email: row.billing_email,
             vat_number: row.vat_number,
             chorus_service_code: row.chorus_service_code,
+            chorus_order_reference: row.chorus_order_reference,
         }),
     }))
 }

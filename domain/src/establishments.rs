@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
+use crate::chorus::References;
 use crate::error::{Error, OnConstraint, Result};
 use crate::geo::{self, Point};
 use crate::ids::{EstablishmentId, UserId};
@@ -51,6 +52,8 @@ pub struct Establishment {
     pub vat_number: Option<String>,
     /// The service that Chorus Pro asks public bodies' invoices for.
     pub chorus_service_code: Option<String>,
+    /// The order that they name (numéro d'engagement).
+    pub chorus_order_reference: Option<String>,
 }
 
 /// What a member changes of a site; what is absent stays. The credit line is not theirs to set.
@@ -73,6 +76,8 @@ pub struct EstablishmentPatch {
     pub vat_number: Option<String>,
     /// The service that Chorus Pro asks public bodies' invoices for.
     pub chorus_service_code: Option<String>,
+    /// The order that they name (numéro d'engagement).
+    pub chorus_order_reference: Option<String>,
 }
 
 impl EstablishmentPatch {
@@ -111,7 +116,7 @@ pub async fn find_own(conn: &mut PgConnection, user: UserId) -> Result<Option<Es
         r#"select e.id as "id: _", e.name, e.structure_type as "structure_type: _", e.organization_type as "organization_type: _",
                   e.siret, e.contact_name, e.contact_phone, e.address, e.city, e.postal_code, e.latitude, e.longitude,
                   e.credit_limit_cents, e.billing_name, e.billing_address, e.billing_email, e.vat_number,
-                  e.chorus_service_code
+                  e.chorus_service_code, e.chorus_order_reference
              from establishment_members m join establishments e on e.id = m.establishment_id
             where m.user_id = $1 order by m.joined_at, e.id limit 1"#,
         user.0,
@@ -136,6 +141,7 @@ pub async fn update(
              billing_name = coalesce($14, billing_name), billing_address = coalesce($15, billing_address),
              billing_email = coalesce($16, billing_email), vat_number = coalesce($17, vat_number),
              chorus_service_code = coalesce($18, chorus_service_code),
+             chorus_order_reference = coalesce($19, chorus_order_reference),
              location_stale = $12::float8 is null
                  and (location_stale or (latitude is null and coalesce($9, $10, $11) is not null)
                       or (coalesce($9, address), coalesce($10, city), coalesce($11, postal_code))
@@ -161,6 +167,7 @@ pub async fn update(
         patch.billing_email,
         patch.vat_number,
         patch.chorus_service_code,
+        patch.chorus_order_reference,
     )
     .execute(conn)
     .await
@@ -177,13 +184,15 @@ pub async fn update(
     }
 }
 
-/// The service that a public body's invoices are for.
-pub async fn chorus_service(conn: &mut PgConnection, site: EstablishmentId) -> Result<Option<String>> {
-    let service = sqlx::query_scalar!(
-        "select chorus_service_code from establishments where id = $1 and organization_type = 'PUBLIC'",
+/// What a public body's invoices are usually filed under.
+pub async fn chorus_references(conn: &mut PgConnection, site: EstablishmentId) -> Result<References> {
+    let usual = sqlx::query_as!(
+        References,
+        "select chorus_service_code as service_code, chorus_order_reference as order_reference
+           from establishments where id = $1 and organization_type = 'PUBLIC'",
         site.0,
     );
-    Ok(service.fetch_optional(conn).await?.flatten())
+    Ok(usual.fetch_optional(conn).await?.unwrap_or_default())
 }
 
 /// The address of a site whose coordinates are older than it, or none.

@@ -27,6 +27,7 @@ pub enum Account {
     Disputed,
     StripeFees,
     Losses,
+    OwedBack,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, sqlx::Type)]
@@ -43,6 +44,7 @@ pub enum Event {
     ChorusAccepted,
     ChorusPaid,
     ChorusRejected,
+    RefundTransferred,
     Fee,
 }
 
@@ -162,7 +164,7 @@ pub async fn payout_reversed_elsewhere(
     post(conn, Event::PayoutReversed, &cause, about, [talent, ours(Account::Stripe, cents)], now).await
 }
 
-/// A refund went through, or a bank took the money back: `returned` had gone back before it.
+/// A refund went through, or is owed to a public body, or a bank took the money back: `returned` had gone back before it.
 pub async fn refunded(
     conn: &mut PgConnection,
     payment: &Payment,
@@ -174,6 +176,7 @@ pub async fn refunded(
     let cents = refund.amount_cents;
     let (event, from) = match (refund.way, payment.method) {
         (RefundWay::Dispute, _) => (Event::DisputeLost, Account::Disputed),
+        (RefundWay::Bank, _) => (Event::Refunded, Account::OwedBack),
         (RefundWay::Stripe | RefundWay::External, PaymentMethod::Card) => (Event::Refunded, Account::Stripe),
         (RefundWay::Stripe | RefundWay::External, PaymentMethod::Chorus) => (Event::Refunded, Account::Bank),
     };
@@ -181,6 +184,19 @@ pub async fn refunded(
     let postings = shares.into_iter().chain([ours(from, -cents)]);
     let about = About { refund: Some(refund), source, ..About::payment(payment) };
     post(conn, event, &format!("refunded:{}", refund.id), about, postings, now).await
+}
+
+/// What was owed to a public body left our bank.
+pub async fn refund_transferred(
+    conn: &mut PgConnection,
+    payment: &Payment,
+    refund: &Refund,
+    now: OffsetDateTime,
+) -> Result<bool> {
+    let postings = [ours(Account::OwedBack, refund.amount_cents), ours(Account::Bank, -refund.amount_cents)];
+    let about = About { refund: Some(refund), ..About::payment(payment) };
+    let cause = format!("refund-transferred:{}", refund.id);
+    post(conn, Event::RefundTransferred, &cause, about, postings, now).await
 }
 
 /// A bank holds a payment back until it has decided.

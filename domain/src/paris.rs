@@ -37,16 +37,6 @@ pub fn time_of_day(at: OffsetDateTime, locale: &str) -> String {
     local(at).strftime(if locale == "en" { "%H:%M" } else { "%H h %M" }).to_string()
 }
 
-/// "2 mars 2026", or in English "2 March 2026".
-pub fn date(at: OffsetDateTime, locale: &str) -> String {
-    let local = local(at);
-    if locale == "en" {
-        return local.strftime("%-d %B %Y").to_string();
-    }
-    let ordinal = if local.day() == 1 { "er" } else { "" };
-    format!("{}{ordinal} {} {}", local.day(), MONTHS[local.month() as usize - 1], local.year())
-}
-
 /// The year that the calendars of Paris show.
 pub fn year(at: OffsetDateTime) -> i16 {
     local(at).year()

@@ -11,6 +11,7 @@ pub mod cancel_cascade;
 pub mod cancel_payment;
 pub mod check_assignment;
 pub mod close_room;
+pub mod complete_contract;
 pub mod conclude_booking;
 pub mod digest_unread;
 pub mod dispatch_wave;
@@ -50,6 +51,7 @@ pub mod send_mail;
 pub mod send_signature_code;
 pub mod settle_payment;
 pub mod submit_chorus;
+pub mod submit_credit;
 pub mod sync_connect;
 
 pub use alert_money::{AlertMoney, MoneyTrouble};
@@ -61,6 +63,7 @@ pub use cancel_cascade::CancelCascade;
 pub use cancel_payment::CancelPayment;
 pub use check_assignment::CheckAssignment;
 pub use close_room::CloseRoom;
+pub use complete_contract::CompleteContract;
 pub use conclude_booking::ConcludeBooking;
 pub use digest_unread::DigestUnread;
 pub use dispatch_wave::DispatchWave;
@@ -97,6 +100,7 @@ pub use send_mail::{Mail, SendMail};
 pub use send_signature_code::SendSignatureCode;
 pub use settle_payment::SettlePayment;
 pub use submit_chorus::SubmitChorus;
+pub use submit_credit::SubmitCredit;
 pub use sync_connect::SyncConnect;
 
 /// Every kind of job. `workers::handlers` must know them all; a test compares.
@@ -110,6 +114,7 @@ pub const KINDS: &[Policy] = &[
     CancelPayment::POLICY,
     CheckAssignment::POLICY,
     CloseRoom::POLICY,
+    CompleteContract::POLICY,
     ConcludeBooking::POLICY,
     DigestUnread::POLICY,
     DispatchWave::POLICY,
@@ -145,5 +150,6 @@ pub const KINDS: &[Policy] = &[
     SendSignatureCode::POLICY,
     SettlePayment::POLICY,
     SubmitChorus::POLICY,
+    SubmitCredit::POLICY,
     SyncConnect::POLICY,
 ];

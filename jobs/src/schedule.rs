@@ -9,7 +9,9 @@ use crate::reconcile_stripe::ReconcileStripe;
 
 pub const SCHEDULE: &[Cron] = &[
     line("digest-unread", Every::Minutes(1), || NewJob::of(&DigestUnread {})),
-    line("poll-chorus", Every::Minutes(360), || NewJob::of(&PollChorus { payment_id: None })),
+    line("poll-chorus", Every::Minutes(360), || {
+        NewJob::of(&PollChorus { payment_id: None, credit_note_id: None })
+    }),
     line("draft-missing-contracts", Every::Minutes(60), || NewJob::of(&DraftMissingContracts {})),
     line("purge-jobs", Every::Minutes(10), || NewJob::of(&Purge { stale: Stale::Jobs })),
     line("purge-feeds", Every::DayAt(3, 17), || NewJob::of(&Purge { stale: Stale::Feeds })),

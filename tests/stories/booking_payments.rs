@@ -43,6 +43,20 @@ impl Money {
     }
 }
 
+/// Both were there.
+async fn held(money: &Money, booking: &str) {
+    let mut tx = money.world.db().begin().await.unwrap();
+    sqlx::query("update bookings set status = 'COMPLETED', ended_at = $2 where id = $1::uuid")
+        .bind(booking)
+        .bind(money.world.clock.now())
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    let completed = bookings::Completed { booking: bookings::get(&mut tx, key(booking)).await.unwrap() };
+    jobs::effects::bookings::completed(&mut tx, &completed, money.world.clock.now()).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_booking_is_paid_held_and_paid_out() {
     let money = Money::new().await;
@@ -55,17 +69,7 @@ async fn a_booking_is_paid_held_and_paid_out() {
     );
     let again = money.client.act(&format!("/api/v1/payments/bookings/{booking}/intent")).await;
     assert_eq!(again.expect(409)["code"], "ALREADY_PAID");
-    // Both were there.
-    let mut tx = money.world.db().begin().await.unwrap();
-    sqlx::query("update bookings set status = 'COMPLETED', ended_at = $2 where id = $1::uuid")
-        .bind(&booking)
-        .bind(money.world.clock.now())
-        .execute(&mut *tx)
-        .await
-        .unwrap();
-    let completed = bookings::Completed { booking: bookings::get(&mut tx, key(&booking)).await.unwrap() };
-    jobs::effects::bookings::completed(&mut tx, &completed, money.world.clock.now()).await.unwrap();
-    tx.commit().await.unwrap();
+    held(&money, &booking).await;
     money.advance(Duration::hours(48));
     money.drain().await;
     assert_eq!(money.stripe.objects("transfer")[0]["amount"], 7_651);
@@ -127,6 +131,52 @@ async fn a_booking_that_is_off_cannot_be_paid_any_more() {
     money.nurse.act(&path).await.expect(403);
     let stranger = money.world.client("rose").await;
     assert_eq!(stranger.act(&path).await.expect(403)["code"], "NOT_A_PARTICIPANT");
+    money.world.end().await;
+}
+
+#[tokio::test]
+async fn who_has_paid_a_booking_can_object_whether_or_not_its_contract_is_signed() {
+    let mut money = Money::new().await;
+    let unpaid = money.confirmed(360).await;
+    money.drain().await;
+    let path = crate::contracts::newest(&money.client).await;
+    let reason = json!({ "reason": "La séance n’a rien donné" });
+    let refused = money.client.post(&format!("{path}/dispute"), reason.clone()).await;
+    refused.expect_error(409, "CONTRACT_NOT_DISPUTABLE");
+    money.cancel_booking(&money.client, &unpaid).await;
+
+    money.onboarded().await;
+    // One whose contract nobody has signed yet, and one whose time to sign is over.
+    for (hours, status) in [(72, "PENDING"), (400, "CANCELLED")] {
+        let (booking, _) = money.booked(hours).await;
+        let path = crate::contracts::newest(&money.client).await;
+        let contract = money.client.get(&path).await.expect(200);
+        assert_eq!(contract["bookingId"], booking.as_str());
+        if status == "CANCELLED" {
+            money.advance(Duration::days(8));
+            money.drain().await;
+            money.return_all().await;
+        }
+        assert_eq!(money.client.get(&path).await.expect(200)["status"], status);
+        let dispute = format!("{path}/dispute");
+        let disputed = money.client.post(&dispute, reason.clone()).await.expect(200);
+        assert_eq!(disputed["status"], "DISPUTED");
+        money.client.post(&dispute, reason.clone()).await.expect_error(409, "CONTRACT_NOT_DISPUTABLE");
+        held(&money, &booking).await;
+        money.advance(Duration::hours(49));
+        money.drain().await;
+        money.return_all().await;
+        let before = money.stripe.objects("transfer").len();
+        let resolve = path.replace("/api/v1/", "/api/v1/admin/") + "/resolve";
+        let resolved =
+            money.admin.post(&resolve, json!({ "resolution": "La séance est due" })).await.expect(200);
+        assert_eq!(resolved["status"], status, "where it stood");
+        money.drain().await;
+        assert_eq!(money.stripe.objects("transfer").len(), before + 1, "what waited for the decision goes");
+        money.check().await;
+    }
+    // Nobody signs a contract whose time was over meanwhile.
+    assert_eq!(money.world.count("select count(*) from contracts where status = 'PENDING'").await, 0);
     money.world.end().await;
 }
 

@@ -259,3 +259,30 @@ async fn a_disputed_booking_ends_as_the_bank_decides() {
     }
     market.world.end().await;
 }
+
+#[tokio::test]
+async fn a_talent_whose_booking_ends_early_is_found_for_the_missions_of_that_time() {
+    let mut market = Market::new().await;
+    let start = market.ahead(Duration::days(5));
+    let booking = market.confirmed(start + Duration::hours(2)).await;
+    let mut mission = crate::world::mission();
+    mission["startDate"] = json!(crate::world::rfc3339(start));
+    market.client.post("/api/v1/matching/missions", mission).await.expect(201);
+    market.world.drain().await;
+    let invitations = async |market: &Market| {
+        let page = market.talent.get("/api/v1/me/invitations").await.expect(200);
+        page["items"].as_array().unwrap().len()
+    };
+    assert_eq!(invitations(&market).await, 0, "booked");
+    // What nobody has accepted took no time.
+    let asked = market.asked(start + Duration::days(1)).await;
+    let rematches = "select count(*) from jobs where kind = 'rematch-open' and state = 'waiting'";
+    market.wait(Duration::seconds(61)).await;
+    market.talent.act(&format!("{BOOKINGS}/{asked}/refuse")).await;
+    assert_eq!(market.world.count(rematches).await, 0);
+    market.cancel(&market.client, &booking).await.expect(200);
+    assert_eq!(market.world.count(rematches).await, 1);
+    market.wait(Duration::seconds(61)).await;
+    assert_eq!(invitations(&market).await, 1, "free again");
+    market.world.end().await;
+}

@@ -42,8 +42,12 @@ impl Public {
 
     /// A mission of tomorrow that both have signed; its id.
     pub async fn signed(&self, nurse: &Client) -> String {
+        self.signed_ahead(nurse, Duration::DAY).await
+    }
+
+    pub async fn signed_ahead(&self, nurse: &Client, ahead: Duration) -> String {
         let mut body = mission();
-        body["startDate"] = json!(rfc3339(self.money.world.clock.now() + Duration::DAY));
+        body["startDate"] = json!(rfc3339(self.money.world.clock.now() + ahead));
         let mission = assigned(&self.money.world, &self.money.client, nurse, body).await;
         let contract = newest(nurse).await;
         sign(&self.money.world, &self.money.client, &contract).await;
@@ -53,7 +57,7 @@ impl Public {
     }
 
     pub async fn defer(&self, mission: &str) -> tests::Answer {
-        self.money.client.act(&format!("/api/v1/payments/missions/{mission}/chorus")).await
+        self.money.client.post(&format!("/api/v1/payments/missions/{mission}/chorus"), json!({})).await
     }
 
     /// A deferred payment; its id.
@@ -67,9 +71,15 @@ impl Public {
 
     /// The work was done, and the invoice handed in.
     pub async fn handed_in(&mut self) -> String {
-        let (_, payment) = self.deferred().await;
-        self.wait(Duration::hours(34)).await;
+        let (mission, payment) = self.deferred().await;
+        self.done(&mission, 480).await;
         payment
+    }
+
+    /// The work of a mission was accepted, and its invoice handed in.
+    pub async fn done(&mut self, mission: &str, minutes: i64) {
+        self.money.accepted(mission, minutes).await;
+        self.wait(Duration::hours(34)).await;
     }
 
     pub async fn wait(&mut self, by: Duration) {
@@ -82,7 +92,7 @@ impl Public {
     }
 
     pub async fn look(&self) {
-        self.money.world.enqueue(NewJob::of(&PollChorus { payment_id: None })).await;
+        self.money.world.enqueue(NewJob::of(&PollChorus { payment_id: None, credit_note_id: None })).await;
         self.money.drain().await;
     }
 
@@ -108,10 +118,11 @@ async fn a_public_body_pays_when_its_accountant_does() {
     assert_eq!(public.defer(&mission).await.expect(201)["id"], payment, "asked again, it is the same");
     assert_eq!(public.used().await, cents);
     assert_eq!(public.submission(&payment).await["status"], "PENDING");
-    public.look().await;
-    assert!(public.chorus.inner().flows.is_empty(), "the work is not done");
-
     public.wait(Duration::hours(34)).await;
+    public.look().await;
+    assert!(public.chorus.inner().flows.is_empty(), "the work is not accepted");
+
+    public.done(&mission, 480).await;
     let sent = public.submission(&payment).await;
     assert_eq!((&sent["status"], &sent["flow"]), (&json!("SENT"), &json!(format!("CPP{:022}", 1))));
     {
@@ -153,7 +164,7 @@ async fn a_public_body_pays_when_its_accountant_does() {
         told(&public.money.world, &public.money.client, "INVOICE_DUE", "Facture à échéance").await,
         (0, 0)
     );
-    public.money.check_entries().await;
+    public.money.check().await;
     public.money.world.end().await;
 }
 
@@ -183,7 +194,7 @@ async fn a_refused_invoice_is_taken_back_and_paid_otherwise() {
     public.money.stripe.pay(&public.money.intent_of(&by_card).await);
     public.money.drain().await;
     assert_eq!(public.money.payment(by_card["paymentId"].as_str().unwrap()).await["status"], "SUCCEEDED");
-    public.money.check_entries().await;
+    public.money.check().await;
     public.money.world.end().await;
 }
 
@@ -204,13 +215,13 @@ async fn a_lost_answer_is_looked_up_and_a_refusal_decides() {
     let mission = public.signed(&nurse).await;
     let payment = public.defer(&mission).await.expect(201)["id"].as_str().unwrap().to_owned();
     public.chorus.inner().refuse = true;
-    public.wait(Duration::hours(34)).await;
+    public.done(&mission, 480).await;
     let refused = public.submission(&payment).await;
     assert_eq!(
         (&refused["status"], &refused["chorusReason"]),
         (&json!("REJECTED"), &json!("20001 Le fichier est illisible"))
     );
-    public.money.check_entries().await;
+    public.money.check().await;
     public.money.world.end().await;
 }
 
@@ -242,7 +253,8 @@ async fn a_credit_line_is_never_exceeded_however_many_ask() {
 #[tokio::test]
 async fn who_does_not_pay_is_reminded_and_what_is_called_off_in_time_is_never_handed_in() {
     let mut public = Public::new(100_000).await;
-    let (mission, payment) = public.deferred().await;
+    let mission = public.signed_ahead(&public.money.nurse, Duration::days(3)).await;
+    let payment = public.defer(&mission).await.expect(201)["id"].as_str().unwrap().to_owned();
     let cancel = format!("/api/v1/matching/missions/{mission}/cancel");
     public.money.client.post(&cancel, json!({ "reason": "Erreur" })).await.expect(200);
     public.money.drain().await;
@@ -252,7 +264,7 @@ async fn who_does_not_pay_is_reminded_and_what_is_called_off_in_time_is_never_ha
     let nurse = public.money.world.nurse("rose", 1.5).await;
     let mission = public.signed(&nurse).await;
     let payment = public.defer(&mission).await.expect(201)["id"].as_str().unwrap().to_owned();
-    public.wait(Duration::hours(34)).await;
+    public.done(&mission, 480).await;
     assert_eq!(public.chorus.inner().flows.len(), 1);
     public.chorus.say("SUSPENDUE", Some("Pièce manquante"));
     public.look().await;

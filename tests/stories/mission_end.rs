@@ -6,6 +6,8 @@ use tests::Client;
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
+use crate::contracts::newest;
+use crate::signatures::sign;
 use crate::world::{World, mission};
 
 const MISSIONS: &str = "/api/v1/matching/missions";
@@ -23,7 +25,7 @@ async fn filled(world: &World, client: &Client, nurse: &Client) -> (String, Valu
 fn the_price_changes_exactly_at_24_and_2_hours() {
     // A Tuesday by day: what nights and feast days add is told in `domain::surcharges`.
     let start = time::macros::datetime!(2026-06-02 08:00 UTC);
-    let price = |notice: Duration, rate: i32, filled: i16, length: Duration| {
+    let price = |notice: Duration, amounts: &[i64]| {
         let mission = domain::missions::Mission {
             id: domain::ids::MissionId::new(),
             client_id: domain::ids::UserId::new(),
@@ -33,10 +35,10 @@ fn the_price_changes_exactly_at_24_and_2_hours() {
             job_id: "ide".into(),
             title: String::new(),
             description: None,
-            hourly_rate_cents: rate,
+            hourly_rate_cents: 2_500,
             urgency_level: domain::missions::UrgencyLevel::High,
             start_date: start,
-            end_date: start + length,
+            end_date: start + Duration::hours(8),
             is_night_shift: false,
             requires_diploma: true,
             requires_car: false,
@@ -48,7 +50,7 @@ fn the_price_changes_exactly_at_24_and_2_hours() {
             longitude: None,
             radius_km: 30,
             slots: 3,
-            filled,
+            filled: 2,
             status: domain::missions::MissionStatus::Open,
             matching: domain::missions::MatchingState::Matched,
             round: 1,
@@ -60,22 +62,18 @@ fn the_price_changes_exactly_at_24_and_2_hours() {
             cancellation_cents: None,
             created_at: start,
         };
-        let price = domain::missions::price(&mission, start - notice);
+        let price = domain::missions::price(&mission, amounts, start - notice);
         (price.planned_cents, price.share_bps, price.price_cents)
     };
     let micro = Duration::microseconds(1);
-    let eight = Duration::hours(8);
-    assert_eq!(price(Duration::hours(24), 2500, 2, eight), (40_000, 0, 0));
-    assert_eq!(price(Duration::hours(24) - micro, 2500, 2, eight), (40_000, 5_000, 20_000));
-    assert_eq!(price(Duration::hours(2), 2500, 2, eight), (40_000, 5_000, 20_000));
-    assert_eq!(price(Duration::hours(2) - micro, 2500, 2, eight), (40_000, 10_000, 40_000));
-    assert_eq!(price(-Duration::HOUR, 2500, 2, eight), (40_000, 10_000, 40_000));
-    assert_eq!(price(Duration::HOUR, 2500, 0, eight), (0, 10_000, 0), "nobody was coming");
-    assert_eq!(
-        price(Duration::hours(3), 1201, 1, Duration::minutes(50)),
-        (1001, 5_000, 501),
-        "half a cent up"
-    );
+    let two = [20_000, 20_000];
+    assert_eq!(price(Duration::hours(24), &two), (40_000, 0, 0));
+    assert_eq!(price(Duration::hours(24) - micro, &two), (40_000, 5_000, 20_000));
+    assert_eq!(price(Duration::hours(2), &two), (40_000, 5_000, 20_000));
+    assert_eq!(price(Duration::hours(2) - micro, &two), (40_000, 10_000, 40_000));
+    assert_eq!(price(-Duration::HOUR, &two), (40_000, 10_000, 40_000));
+    assert_eq!(price(Duration::HOUR, &[]), (0, 10_000, 0), "nobody had signed");
+    assert_eq!(price(Duration::hours(3), &[1_001, 1_001]), (2_002, 5_000, 1_002), "half a cent up, for each");
 }
 
 #[tokio::test]
@@ -84,6 +82,16 @@ async fn a_cancelled_mission_frees_its_talent_and_tells_everybody_once() {
     let client = world.client("lilas").await;
     let nurse = world.nurse("nurse", 1.0).await;
     let (path, posted) = filled(&world, &client, &nurse).await;
+    let contract = newest(&client).await;
+    let unsigned = client.get(&format!("{path}/cancellation")).await.expect(200);
+    assert_eq!(
+        (&unsigned["plannedCents"], &unsigned["priceCents"]),
+        (&json!(0), &json!(0)),
+        "nobody is contracted"
+    );
+    sign(&world, &client, &contract).await;
+    sign(&world, &nurse, &contract).await;
+    world.drain().await;
     world.clock.advance(Duration::hours(1));
     let (client, nurse) = (world.returning(&client).await, world.returning(&nurse).await);
     let price = client.get(&format!("{path}/cancellation")).await.expect(200);

@@ -114,14 +114,23 @@ impl Money {
     /// The work of a mission was accepted, without the days until then; `hub` tells it by the routes.
     pub async fn accepted(&self, mission: &str, minutes: i64) {
         let mut tx = self.world.db().begin().await.unwrap();
-        let contract: Uuid = sqlx::query_scalar("select id from contracts where mission_id = $1::uuid")
+        let now = self.world.clock.now();
+        let report = "with done as (update assignments set status = 'COMPLETED' where mission_id = $1::uuid returning *),
+                           accepted as (
+                               insert into reports (id, assignment_id, mission_id, talent_id, status, content, minutes_worked,
+                                                    planned_minutes, submitted_at, accepted_minutes, validated_at, validated_by)
+                               select gen_random_uuid(), id, mission_id, talent_id, 'VALIDATED', 'Tour du matin.', $2, 480, $3, $2, $3,
+                                      'CLIENT' from done
+                               on conflict do nothing)
+                      update contracts set status = 'COMPLETED' where mission_id = $1::uuid returning id";
+        let contract: Uuid = sqlx::query_scalar(report)
             .bind(mission)
+            .bind(i32::try_from(minutes).unwrap())
+            .bind(now)
             .fetch_one(&mut *tx)
             .await
             .unwrap();
-        let now = self.world.clock.now();
-        let closed =
-            domain::payments::closing::work_accepted(&mut tx, contract.into(), minutes, now).await.unwrap();
+        let closed = domain::payments::closing::work_accepted(&mut tx, contract.into(), now).await.unwrap();
         jobs::effects::payments::closed(&mut tx, &closed).await.unwrap();
         tx.commit().await.unwrap();
         self.drain().await;
@@ -183,7 +192,7 @@ impl Money {
             self.stripe.objects("balance_transaction").iter().filter_map(|t| t["fee"].as_i64()).sum();
         assert_eq!(self.cents(ours).await, self.stripe.balance() + fees, "the ledger and Stripe differ");
         let paid = "select coalesce(-sum(p.amount_cents), 0)::bigint from ledger_postings p join ledger_entries e on e.id = p.entry_id
-                     where p.account in ('TALENT', 'COMMISSION', 'VAT') and e.event in ('PAID', 'REFUNDED', 'DISPUTE_LOST')";
+                     where p.account in ('TALENT', 'COMMISSION', 'VAT') and e.event in ('PAID', 'CHORUS_ACCEPTED', 'CHORUS_REJECTED', 'REFUNDED', 'DISPUTE_LOST')";
         let invoiced = "select coalesce(sum(case when kind = 'INVOICE' then total_cents else -total_cents end), 0)::bigint
                           from invoices where issuer_id is not null";
         assert_eq!(self.cents(paid).await, self.cents(invoiced).await, "paper and ledger differ");

@@ -8,6 +8,7 @@ use tests::Client;
 use time::Duration;
 
 use crate::contracts::{again, newest, told, weekday};
+use crate::market::{SERVICES, offer};
 use crate::papers::download;
 use crate::signatures::sign;
 use crate::world::World;
@@ -154,6 +155,20 @@ async fn what_is_no_quote_is_refused() {
     for stranger in [foreign.id.as_str(), nurse.id.as_str(), &uuid::Uuid::now_v7().to_string()] {
         nurse.post(QUOTES, field("clientId", json!(stranger))).await.expect_error(403, "NOT_IN_CONTACT");
     }
+    // About a service of one's own, which one offers now.
+    let other = world.nurse("other-nurse", 2.0).await;
+    let own = nurse.post(SERVICES, offer()).await.expect(201)["id"].clone();
+    let foreign = other.post(SERVICES, offer()).await.expect(201)["id"].clone();
+    let service = format!("{SERVICES}/{}", own.as_str().unwrap());
+    nurse.patch(&service, json!({ "isActive": false })).await.expect(200);
+    for service in [own.clone(), foreign, json!(uuid::Uuid::now_v7())] {
+        nurse.post(QUOTES, field("serviceId", service)).await.expect_error(409, "SERVICE_NOT_OFFERED");
+    }
+    assert_eq!(world.count("select count(*) from quotes").await, 0);
+    nurse.patch(&service, json!({ "isActive": true })).await.expect(200);
+    let about = nurse.post(QUOTES, field("serviceId", own.clone())).await.expect(201);
+    assert_eq!(about["serviceId"], own);
+    nurse.delete(&format!("{QUOTES}/{}", about["id"].as_str().unwrap())).await.expect(204);
     client.put(&format!("/api/v1/me/exclusions/{}", nurse.id), json!({})).await.expect(200);
     nurse.post(QUOTES, quote(&client)).await.expect_error(403, "NOT_IN_CONTACT");
     assert_eq!(world.count("select count(*) from quotes").await, 0);

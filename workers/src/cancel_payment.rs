@@ -4,7 +4,7 @@ use jobs::{CancelPayment, effects};
 use stripe_connect::IntentStatus;
 
 use crate::App;
-use crate::engine::{JobResult, Run};
+use crate::engine::{JobError, JobResult, Run};
 use crate::stripe;
 
 /// A payment that was made meanwhile is refused to be cancelled: its settlement gives it back.
@@ -19,8 +19,7 @@ pub async fn run(job: CancelPayment, run: Run<App>) -> JobResult {
     }
     if let Some(intent) = &payment.intent_id {
         let provider = stripe::provider(&run.app)?;
-        let key = format!("cancel:{}", payment.id);
-        match stripe::decided(provider.cancel_intent(&key, intent).await)? {
+        match stripe::decided(provider.cancel_intent(&payment.cancel_key(), intent).await)? {
             Ok(intent) if intent.status == IntentStatus::Canceled => {}
             Ok(_) => return run.done_without_effects(),
             Err(refusal) => {
@@ -30,7 +29,9 @@ pub async fn run(job: CancelPayment, run: Run<App>) -> JobResult {
         }
     }
     let mut tx = run.begin().await?;
-    asking::mark_cancelled(&mut tx, payment.id, run.app.clock.now()).await?;
+    if !asking::mark_cancelled(&mut tx, &payment, run.app.clock.now()).await? {
+        return Err(JobError::Retry("Stripe was asked for it meanwhile".to_owned()));
+    }
     run.done(tx).await
 }
 

@@ -58,6 +58,13 @@ pub struct Progress {
     pub reason: Option<String>,
 }
 
+impl Progress {
+    /// The flow was read, and what was in it has a state of its own.
+    pub fn is_delivered(&self) -> bool {
+        !self.state.is_empty() && !self.state.starts_with("IN_") && !self.state.starts_with("QP_")
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     UnderWay,

@@ -18,6 +18,7 @@ mod cancel_cascade;
 mod cancel_payment;
 mod check_assignment;
 mod close_room;
+mod complete_contract;
 mod conclude_booking;
 mod delivery;
 mod digest_unread;
@@ -50,13 +51,14 @@ mod remind_quote;
 mod remind_signature;
 mod render_document;
 mod request_password_reset;
-mod retry_after;
 mod request_review;
+mod retry_after;
 mod send_mail;
 mod send_signature_code;
 mod settle_payment;
 mod stripe;
 mod submit_chorus;
+mod submit_credit;
 mod sync_connect;
 
 use std::io;
@@ -109,6 +111,7 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(cancel_payment::run)
         .on(check_assignment::run)
         .on(close_room::run)
+        .on(complete_contract::run)
         .on(conclude_booking::run)
         .on(digest_unread::run)
         .on(dispatch_wave::run)
@@ -144,6 +147,7 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(send_signature_code::run)
         .on(settle_payment::run)
         .on(submit_chorus::run)
+        .on(submit_credit::run)
         .on(sync_connect::run)
 }
 

@@ -5,6 +5,7 @@ use domain::payments::{RefundWay, invoicing};
 use jobs::alert_money::MoneyTrouble;
 use jobs::{RefundPayment, effects};
 use stripe_connect::{NewRefund, Payments, RefundStatus};
+use time::OffsetDateTime;
 
 use crate::App;
 use crate::engine::{JobError, JobResult, Run};
@@ -14,9 +15,9 @@ use crate::stripe;
 const SOON: Duration = Duration::from_secs(300);
 
 /// First what the talent got too much comes back, then the client gets it. Each step is fixed before Stripe is asked and written
-/// down, with its entry in the ledger, before the next: who dies in between finds how far it came.
+/// down, with its entry in the ledger, before the next: who dies in between finds how far it came. What goes from bank to bank is
+/// owed from then on.
 pub async fn run(job: RefundPayment, run: Run<App>) -> JobResult {
-    let provider = stripe::provider(&run.app)?;
     let now = run.app.clock.now();
     let mut tx = run.begin().await?;
     let underway = match refunds::begin(&mut tx, job.refund_id, now).await? {
@@ -27,6 +28,7 @@ pub async fn run(job: RefundPayment, run: Run<App>) -> JobResult {
     run.checkpoint(tx).await?;
 
     if let Some(transfer) = &underway.transfer {
+        let provider = stripe::provider(&run.app)?;
         let reversed = reverse(&*provider, &underway, transfer).await?;
         let mut tx = run.begin().await?;
         match reversed {
@@ -41,10 +43,11 @@ pub async fn run(job: RefundPayment, run: Run<App>) -> JobResult {
     }
 
     let made = match underway.refund.way {
-        RefundWay::Stripe => refund(&*provider, &underway).await?.map(Some),
+        RefundWay::Stripe => refund(&*stripe::provider(&run.app)?, &underway).await?.map(Some),
         // The money has gone already.
-        RefundWay::External => Ok(find_external(&run, &*provider, &underway).await?),
+        RefundWay::External => Ok(find_external(&run, &*stripe::provider(&run.app)?, &underway).await?),
         RefundWay::Dispute => Ok(None),
+        RefundWay::Bank => return owe(&underway, run, now).await,
     };
     let mut tx = run.begin().await?;
     match made {
@@ -63,6 +66,20 @@ pub async fn run(job: RefundPayment, run: Run<App>) -> JobResult {
             effects::payments::refund_refused(&mut tx, &underway.payment, what, cause, &refusal).await?;
         }
     }
+    run.done(tx).await
+}
+
+/// What a public body had paid is owed to it: on paper at once, at Chorus Pro soon, and in its bank when a person has transferred it.
+async fn owe(underway: &Underway, run: Run<App>, now: OffsetDateTime) -> JobResult {
+    let mut tx = run.begin().await?;
+    let Some(refunded) = refunds::mark_owed(&mut tx, underway, now).await? else {
+        return run.done_without_effects();
+    };
+    let credited = invoicing::credit(&mut tx, &refunded, now).await?;
+    for note in &credited {
+        effects::papers::issued(&mut tx, note).await?;
+    }
+    effects::payments::refund_owed(&mut tx, &refunded, &credited, now).await?;
     run.done(tx).await
 }
 

@@ -1,3 +1,4 @@
+use domain::chorus::References;
 use domain::payments::{self, events, invoicing, settling};
 use jobs::effects;
 use jobs::settle_payment::{SettleCause, SettlePayment};
@@ -20,7 +21,9 @@ pub async fn run(job: SettlePayment, run: Run<App>) -> JobResult {
     let settled = settling::settle(&mut tx, payment, now).await?;
     effects::payments::settled(&mut tx, &settled, now).await?;
     if settled.paid {
-        let issued = invoicing::issue(&mut tx, &settled.payment, &run.app.platform, now).await?;
+        let issued =
+            invoicing::issue(&mut tx, &settled.payment, References::default(), &run.app.platform, now)
+                .await?;
         for invoice in &issued {
             effects::papers::issued(&mut tx, invoice).await?;
         }

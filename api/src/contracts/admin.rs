@@ -74,7 +74,7 @@ impl ContractsAdminApi {
         let report = reports::lock_of_contract(&mut tx, id).await?;
         let resolved = contracts::resolve(&mut tx, id, caller.0, &resolution.0, &origin, now).await?;
         let validated = reports::decide(&mut tx, report, minutes_worked, now).await?;
-        effects::contracts::resolved(&mut tx, &resolved).await?;
+        effects::contracts::resolved(&mut tx, &resolved, now).await?;
         if let Some(validated) = validated {
             effects::hub::validated(&mut tx, &validated).await?;
         }

@@ -18,7 +18,7 @@ use crate::App;
 use crate::auth::{address, user_agent};
 use crate::downloads::{self, PdfFile};
 use crate::error::ApiResult;
-use crate::guard::{Active, Anyone, Auth};
+use crate::guard::{Active, ActiveClient, Anyone, Auth};
 use crate::wire::{self, Text};
 
 pub use views::{
@@ -146,9 +146,29 @@ impl ContractsApi {
         Ok(Json(cancelled.contract.into()))
     }
 
+    /// Complete the contract of a quote
+    ///
+    /// By the client's side, once what was promised is done: the talent's share is paid out 48 h later. Without it a contract counts as
+    /// completed 14 days after it was paid, unless somebody disputes it.
+    #[oai(path = "/contracts/:id/complete", method = "post", operation_id = "completeContract")]
+    async fn complete_contract(
+        &self,
+        app: Data<&App>,
+        caller: Auth<ActiveClient>,
+        id: Path<Uuid>,
+        request: &Request,
+    ) -> ApiResult<Json<ContractView>> {
+        let (id, origin, now) = (ContractId(id.0), origin(request), app.clock.now());
+        let mut tx = app.db.begin().await?;
+        let completed = contracts::complete(&mut tx, id, caller.0, &origin, now).await?;
+        effects::contracts::completed(&mut tx, &completed).await?;
+        tx.commit().await?;
+        Ok(Json(completed.contract.into()))
+    }
+
     /// Dispute a contract
     ///
-    /// Once both have signed. What is to be paid out for it waits until an admin has decided.
+    /// Once both have signed or, that of a booking, once it is paid. What is to be paid out for it waits until an admin has decided.
     #[oai(path = "/contracts/:id/dispute", method = "post", operation_id = "disputeContract")]
     async fn dispute_contract(
         &self,

@@ -13,7 +13,7 @@ use crate::wire::mirror;
 mirror! {
     ContractKind = domain::contracts::ContractKind { MissionSos, ServiceBooking, Framework }
     ContractStatus = domain::contracts::ContractStatus {
-        Draft, Pending, PendingClient, PendingTalent, Signed, InProgress, Completed, Disputed, Cancelled
+        Pending, PendingClient, PendingTalent, Signed, InProgress, Completed, Disputed, Cancelled
     }
     ContractCancelCause = domain::contracts::ContractCancelCause { Party, TimeOut, CalledOff }
     ContractEventKind = domain::contracts::ContractEventKind {

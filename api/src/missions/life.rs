@@ -183,7 +183,7 @@ struct WithdrawRequest {
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase")]
 struct CancellationPrice {
-    /// Hours × rate × people assigned.
+    /// What the contracts come to that both sides have signed.
     planned_cents: i32,
     /// Share of it: 0, 5000 or 10000.
     share_bps: i32,
@@ -302,7 +302,8 @@ impl MissionLifeApi {
 
     /// What cancelling would cost now
     ///
-    /// With the moments until which it is free or half the planned amount, so that a screen can say so before.
+    /// With the moments until which it is free or half the planned amount, so that a screen can say so before. What is planned is what
+    /// both sides have signed.
     #[oai(
         path = "/matching/missions/:id/cancellation",
         method = "get",
@@ -321,7 +322,8 @@ impl MissionLifeApi {
 
     /// Cancel a mission
     ///
-    /// Free until 24 hours before the start, then half of the planned amount, under two hours all of it.
+    /// Free until 24 hours before the start, then half of what the signed contracts come to, under two hours all of it. What was paid
+    /// beyond that goes back; what was not paid is asked for.
     #[oai(path = "/matching/missions/:id/cancel", method = "post", operation_id = "cancelMission")]
     async fn cancel_mission(
         &self,

@@ -32,6 +32,7 @@ cancellationCents 10000
 cancelReason "La titulaire est de retour."
 canDoNightShift true
 chargesEnabled true
+chorusOrderReference "EJ-2030-0042"
 chorusServiceCode "ACHATS"
 chorusReason "Le code service est absent."
 city "Paris"
@@ -149,6 +150,7 @@ netCents 20000
 newPassword "a longer horse battery"
 nextCursor "AAAAAAAA"
 option "Une heure"
+orderReference "EJ-2030-0042"
 options [{"name": "Une heure", "priceCents": 9000, "durationMinutes": 60}]
 owedCents 17000
 paidOutCents 42500
@@ -162,6 +164,7 @@ pendingEmail "nadia@example.com"
 phone "+33639980002"
 plannedCents 20000
 plannedMinutes 480
+plan "BETA"
 points 0
 postalCode "75011"
 priceCents 10000
@@ -184,6 +187,7 @@ reason "Une absence de dernière minute."
 ContractSummary.reference "CTR-2026-0042"
 ContractView.reference "CTR-2026-0042"
 PlaceContract.reference "CTR-2026-0042"
+TransferMade.reference "VIR-2030-0117"
 QuoteView.reference "DEVIS-2026-0007"
 reference "FAC-2030-00001"
 referralCode "K7M2P9QX"
@@ -201,6 +205,7 @@ room "booking-0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7"
 ruleVersion "1"
 running 2
 scheduledCents 17000
+serviceCode "ACHATS"
 score 100
 seq 42
 shareBps 5000

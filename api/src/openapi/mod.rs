@@ -73,6 +73,7 @@ apis! {
     ]
     [
         crate::admin::AdminApi,
+        crate::plans::PlansApi,
         crate::queues::QueuesApi,
         crate::mail_suppressions::MailSuppressionsApi,
     ]

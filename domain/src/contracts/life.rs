@@ -2,17 +2,21 @@
 //! update; who may sign is in `crate::signatures`.
 
 use sqlx::PgConnection;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::{
-    Contract, ContractCancelCause, ContractEventKind, ContractStatus, NewEvent, Origin, Source, get,
-    insert_event,
+    Contract, ContractCancelCause, ContractEventKind, ContractKind, ContractStatus, NewEvent, Origin, Source,
+    get, insert_event, lock,
 };
 use crate::error::{Error, Result};
 use crate::ids::{AssignmentId, BookingId, ContractId, MissionId, UserId};
+use crate::payments::closing::{self, Closed};
 use crate::sessions::Viewer;
-use crate::standing::Side;
+use crate::standing::{NOT_A_PARTY, Side};
 use crate::timeline::{self, EventKind, NewEvent as MissionEvent};
+
+/// How long after its payment the contract of a quote counts as completed, where nobody says otherwise †.
+pub const COMPLETED_AFTER: Duration = Duration::days(14);
 
 /// A contract will not be signed. See `jobs::effects::contracts::cancelled`.
 #[derive(Debug)]
@@ -71,7 +75,7 @@ async fn end(
         with
         "with ended as (
              update contracts set status = 'CANCELLED', cancel_cause = $2, cancel_reason = $3, cancelled_at = $4
-              where id = $1 and status in ('DRAFT', 'PENDING', 'PENDING_CLIENT', 'PENDING_TALENT') returning *
+              where id = $1 and status in ('PENDING', 'PENDING_CLIENT', 'PENDING_TALENT') returning *
          )",
         "from ended c",
         id.0,
@@ -102,7 +106,7 @@ pub async fn call_off(conn: &mut PgConnection, what: CalledOff, now: OffsetDateT
     let cancelled = sqlx::query_scalar!(
         r#"update contracts set status = 'CANCELLED', cancel_cause = 'CALLED_OFF', cancelled_at = $4
             where (mission_id = $1 or assignment_id = $2 or booking_id = $3)
-              and status in ('DRAFT', 'PENDING', 'PENDING_CLIENT', 'PENDING_TALENT')
+              and status in ('PENDING', 'PENDING_CLIENT', 'PENDING_TALENT')
            returning id as "id: ContractId""#,
         mission,
         assignment,
@@ -205,6 +209,78 @@ async fn advance(
     Ok(Some(id))
 }
 
+/// What a quote had promised is done. See `jobs::effects::contracts::completed`.
+#[derive(Debug)]
+#[must_use = "completed work is paid"]
+pub struct Completed {
+    pub contract: Contract,
+    /// Who said so; nobody, where the time to object has passed.
+    pub by: Option<UserId>,
+    /// What follows for the money.
+    pub closed: Closed,
+}
+
+/// The client's side confirms that what a quote had promised is done. Missions have reports for that, bookings their session.
+pub async fn complete(
+    conn: &mut PgConnection,
+    id: ContractId,
+    viewer: Viewer,
+    origin: &Origin,
+    now: OffsetDateTime,
+) -> Result<Completed> {
+    let contract = lock(&mut *conn, id).await?;
+    if contract.between().side(&mut *conn, viewer).await? != Side::Client {
+        return Err(NOT_A_PARTY);
+    }
+    let completable = matches!(contract.status, ContractStatus::Signed | ContractStatus::InProgress);
+    if contract.kind != ContractKind::Framework || !completable {
+        return Err(Error::Conflict {
+            code: "CONTRACT_NOT_COMPLETABLE",
+            message: "Only the signed contract of a quote, not in dispute, is completed like this",
+        });
+    }
+    let event = NewEvent {
+        actor: Some(viewer.user),
+        side: Some(Side::Client),
+        origin: Some(origin),
+        ..NewEvent::default()
+    };
+    finish(conn, id, event, now).await
+}
+
+/// Counts a paid contract of a quote as completed, so long after it was paid; nothing where it was completed, or is in dispute.
+pub async fn complete_by_time(
+    conn: &mut PgConnection,
+    id: ContractId,
+    now: OffsetDateTime,
+) -> Result<Option<Completed>> {
+    let contract = lock(&mut *conn, id).await?;
+    let paid = sqlx::query_scalar!(
+        r#"select exists (select from payments where contract_id = $1 and settled_at <= $2) as "paid!""#,
+        id.0,
+        now - COMPLETED_AFTER,
+    );
+    let completable = matches!(contract.status, ContractStatus::Signed | ContractStatus::InProgress);
+    if contract.kind != ContractKind::Framework || !completable || !paid.fetch_one(&mut *conn).await? {
+        return Ok(None);
+    }
+    finish(conn, id, NewEvent::default(), now).await.map(Some)
+}
+
+/// Of a contract that the caller has locked.
+async fn finish(
+    conn: &mut PgConnection,
+    id: ContractId,
+    event: NewEvent<'_>,
+    now: OffsetDateTime,
+) -> Result<Completed> {
+    sqlx::query!("update contracts set status = 'COMPLETED' where id = $1", id.0).execute(&mut *conn).await?;
+    let by = event.actor;
+    insert_event(&mut *conn, id, ContractEventKind::Completed, event, now).await?;
+    let closed = closing::work_accepted(&mut *conn, id, now).await?;
+    Ok(Completed { contract: get(conn, id).await?, by, closed })
+}
+
 /// A party objects: what is paid out for this contract waits. See `jobs::effects::contracts::disputed`.
 #[derive(Debug)]
 #[must_use = "a dispute has effects"]
@@ -213,6 +289,8 @@ pub struct Disputed {
     pub by: Side,
 }
 
+/// Disputes a contract that both have signed. That of a booking also where that was paid without: who has paid can object, signed,
+/// in time or not.
 pub async fn dispute(
     conn: &mut PgConnection,
     id: ContractId,
@@ -228,7 +306,11 @@ pub async fn dispute(
              update contracts
                 set status = 'DISPUTED', disputed_from = status, disputed_at = $2, disputed_by = $3, dispute_reason = $4,
                     resolved_at = null, resolved_by = null, resolution = null
-              where id = $1 and status in ('SIGNED', 'IN_PROGRESS', 'COMPLETED') returning *
+              where id = $1
+                and (status in ('SIGNED', 'IN_PROGRESS', 'COMPLETED')
+                     or status <> 'DISPUTED'
+                        and exists (select from payments p where p.booking_id = contracts.booking_id and p.settled_at is not null))
+             returning *
          )",
         "from disputed c",
         id.0,
@@ -238,7 +320,7 @@ pub async fn dispute(
     );
     let contract = disputed.fetch_optional(&mut *conn).await?.ok_or(Error::Conflict {
         code: "CONTRACT_NOT_DISPUTABLE",
-        message: "Only a signed contract, not yet in dispute, can be disputed",
+        message: "Only a contract that is signed, or paid, and not yet in dispute can be disputed",
     })?;
     let event =
         NewEvent { actor: Some(viewer.user), side: Some(side), origin: Some(origin), detail: Some(reason) };

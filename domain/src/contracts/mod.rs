@@ -29,9 +29,7 @@ pub enum ContractKind {
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sqlx(type_name = "contract_status", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ContractStatus {
-    /// Not issued yet.
-    Draft,
-    /// Nobody has signed.
+    /// Issued; nobody has signed.
     Pending,
     /// The talent has signed, the client has not.
     PendingClient,
@@ -173,8 +171,8 @@ pub use issuing::{
 };
 pub(crate) use life::sign;
 pub use life::{
-    CalledOff, Cancelled, Disputed, Resolved, call_off, cancel, dispute, expire, mark_completed,
-    mark_started, resolve,
+    COMPLETED_AFTER, CalledOff, Cancelled, Completed, Disputed, Resolved, call_off, cancel, complete,
+    complete_by_time, dispute, expire, mark_completed, mark_started, resolve,
 };
 
 pub async fn get(conn: &mut PgConnection, id: ContractId) -> Result<Contract> {
@@ -207,6 +205,16 @@ pub async fn find_of_assignment(
 
 pub async fn find_of_booking(conn: &mut PgConnection, booking: BookingId) -> Result<Option<Contract>> {
     Ok(select_contracts!("where c.booking_id = $1", booking.0).fetch_optional(conn).await?)
+}
+
+/// What those contracts of a mission come to that both sides have signed and that are still to be fulfilled.
+pub async fn list_signed_amounts(conn: &mut PgConnection, mission: MissionId) -> Result<Vec<i64>> {
+    let amounts = sqlx::query_scalar!(
+        "select c.amount_cents from contracts c join assignments a on a.id = c.assignment_id
+          where c.mission_id = $1 and c.signed_at is not null and a.status = 'ASSIGNED'",
+        mission.0,
+    );
+    Ok(amounts.fetch_all(conn).await?)
 }
 
 fn cut(page: Page, contracts: Vec<Contract>) -> (Vec<Contract>, Option<Cursor>) {

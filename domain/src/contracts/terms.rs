@@ -29,7 +29,10 @@ pub(super) fn text(draft: &Draft, reference: &str, now: OffsetDateTime) -> Strin
     let mut lines = vec![
         format!("CONTRAT DE PRESTATION DE SERVICES N° {reference}"),
         one_line(&draft.title),
-        format!("Établi le {} par l’intermédiaire de la plateforme SocioPulse.", paris::date(now, "fr")),
+        format!(
+            "Établi le {} par l’intermédiaire de la plateforme SocioPulse.",
+            paris::day_in_words(paris::day(now))
+        ),
         String::new(),
         "ENTRE LES SOUSSIGNÉS".to_owned(),
         String::new(),

@@ -12,6 +12,7 @@ use sqlx::types::Json;
 use time::{Date, Duration, OffsetDateTime};
 use uuid::Uuid;
 
+use crate::chorus::References;
 use crate::error::{Error, Result};
 use crate::ids::{EstablishmentId, InvoiceId, PaymentId, UserId};
 use crate::parties::{Party, Vat};
@@ -81,7 +82,7 @@ pub struct NewInvoice {
     pub delivery: (Date, Date),
     pub terms: Terms,
     pub payment_id: Option<PaymentId>,
-    /// Chorus Pro: the service of the public body (that of the site, when absent), and its order.
+    /// Chorus Pro: the service of the public body, and its order; those of the site, when absent.
     pub buyer_reference: Option<String>,
     pub order_reference: Option<String>,
 }
@@ -164,9 +165,9 @@ pub async fn issue(conn: &mut PgConnection, new: NewInvoice, now: OffsetDateTime
     if let Some(issued) = reading::find_by_cause(conn, &new.cause).await? {
         return Ok(issued);
     }
-    let buyer_reference = match (new.buyer_reference, new.site) {
-        (None, Some(site)) => establishments::chorus_service(conn, site).await?,
-        (named, _) => named,
+    let usual = match new.site {
+        Some(site) => establishments::chorus_references(conn, site).await?,
+        None => References::default(),
     };
     let amounts = Amounts::of(&new.lines, new.prices);
     let issuer_id = new.issuer.id();
@@ -195,8 +196,8 @@ pub async fn issue(conn: &mut PgConnection, new: NewInvoice, now: OffsetDateTime
             delivered_from: new.delivery.0,
             delivered_to: new.delivery.1,
             prepaid: paid_at.is_some(),
-            buyer_reference,
-            order_reference: new.order_reference,
+            buyer_reference: new.buyer_reference.or(usual.service_code),
+            order_reference: new.order_reference.or(usual.order_reference),
             corrects: None,
         },
     };

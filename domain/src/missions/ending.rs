@@ -8,9 +8,9 @@ use crate::assignments::{self, Leftovers};
 use crate::contracts::{self, CalledOff};
 use crate::error::{Error, Result};
 use crate::ids::{MissionId, UserId};
+use crate::money;
 use crate::sessions::Viewer;
 use crate::timeline::{self, EventKind, NewEvent};
-use crate::{money, surcharges};
 
 /// Until then cancelling is free; then it costs half.
 const FREE: Duration = Duration::hours(24);
@@ -20,24 +20,23 @@ const HALF: Duration = Duration::hours(2);
 /// What cancelling costs at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Price {
-    /// Hours × rate with surcharges × people assigned.
+    /// What the contracts come to that both sides have signed: nothing is owed to whom nobody has contracted.
     pub planned_cents: i32,
-    /// Share of the planned amount.
+    /// Share of each.
     pub share_bps: i32,
     pub price_cents: i32,
     pub free_until: OffsetDateTime,
     pub half_until: OffsetDateTime,
 }
 
-/// Cents are rounded half up, first the planned amount, then the share of it.
-pub fn price(mission: &Mission, now: OffsetDateTime) -> Price {
-    let shift = surcharges::price(mission.start_date, mission.end_date, mission.hourly_rate_cents.into());
-    let planned = shift.total_cents * i64::from(mission.filled);
+/// Of contracts with these amounts. The share of each is rounded half up, as each is paid for itself.
+pub fn price(mission: &Mission, amounts: &[i64], now: OffsetDateTime) -> Price {
     let share_bps = cancellation_share_bps(mission.start_date - now);
+    let shares = amounts.iter().map(|cents| money::share(*cents, share_bps));
     Price {
-        planned_cents: planned as i32,
+        planned_cents: amounts.iter().sum::<i64>() as i32,
         share_bps,
-        price_cents: money::share(planned, share_bps) as i32,
+        price_cents: shares.sum::<i64>() as i32,
         free_until: mission.start_date - FREE,
         half_until: mission.start_date - HALF,
     }
@@ -64,11 +63,12 @@ pub async fn get_price(
     viewer: Viewer,
     now: OffsetDateTime,
 ) -> Result<Price> {
-    let mission = get_owned(conn, id, viewer).await?;
-    match mission.status {
-        MissionStatus::Open | MissionStatus::Assigned => Ok(price(&mission, now)),
-        _ => Err(NOT_CANCELLABLE),
+    let mission = get_owned(&mut *conn, id, viewer).await?;
+    if !matches!(mission.status, MissionStatus::Open | MissionStatus::Assigned) {
+        return Err(NOT_CANCELLABLE);
     }
+    let amounts = contracts::list_signed_amounts(conn, id).await?;
+    Ok(price(&mission, &amounts, now))
 }
 
 /// A mission was cancelled. See `jobs::effects::cancelled` for what that sets off.
@@ -89,7 +89,13 @@ pub async fn cancel(
 ) -> Result<Cancelled> {
     let mission = lock_managed(&mut *conn, id, viewer).await?;
     let cause = if viewer.is_admin() { CancelCause::Admin } else { CancelCause::Client };
-    let cents = price(&mission, now).price_cents;
+    if !matches!(mission.status, MissionStatus::Open | MissionStatus::Assigned) {
+        return Err(NOT_CANCELLABLE);
+    }
+    // First, so that no signature comes between the price and the end.
+    contracts::call_off(&mut *conn, CalledOff::Mission(id), now).await?;
+    let amounts = contracts::list_signed_amounts(&mut *conn, id).await?;
+    let cents = price(&mission, &amounts, now).price_cents;
     end(&mut *conn, id, cause, Some(reason), cents, now).await?.ok_or(NOT_CANCELLABLE)
 }
 

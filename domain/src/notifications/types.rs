@@ -151,6 +151,18 @@ notification_types! {
     LocationUnknown "LOCATION_UNKNOWN"
         fr "Adresse introuvable" "L’adresse de votre mission n’a pas été trouvée. Précisez-la pour lancer la recherche."
         en "Address not found" "The address of your mission was not found. Correct it to start the search."
+    /// To the client: a cancelled mission has a price, which is to be paid.
+    CancellationDue "CANCELLATION_DUE"
+        fr "Annulation à régler" "Votre mission est annulée au prix affiché. Une indemnité reste à régler pour l’annulation."
+        en "Cancellation to be paid" "Your mission is cancelled at the price that was shown. It is still to be paid."
+    /// To the client: the contract of a quote is signed, and is to be paid.
+    ContractDue "CONTRACT_DUE"
+        fr "Contrat à régler" "Le contrat est signé par les deux parties. Réglez-le pour que la prestation puisse avoir lieu."
+        en "Contract to be paid" "Both parties have signed the contract. Pay it so that the work can be done."
+    /// To the talent, and to the client where time decided: the contract of a quote counts as completed.
+    ContractCompleted "CONTRACT_COMPLETED"
+        fr "Prestation confirmée" "La prestation du contrat compte comme réalisée. La part du professionnel est virée 48 heures plus tard."
+        en "Work confirmed" "The work of the contract counts as done. The professional’s share is transferred 48 hours later."
     /// To the client: the contract of a mission is signed, and is to be paid.
     PaymentDue "PAYMENT_DUE"
         fr "Mission à régler" "Le contrat est signé par les deux parties. Réglez la mission pour sécuriser l’intervention."

@@ -18,9 +18,9 @@ pub fn sheet(report: &Report, contract: &Contract, accepted: bool) -> Sheet {
     let accepted = report.validated_at.filter(|_| accepted);
     let mut facts = vec![
         ("Contrat".to_owned(), contract.reference.clone()),
-        ("Remis le".to_owned(), paris::date(report.submitted_at, "fr")),
+        ("Remis le".to_owned(), paris::day_in_words(paris::day(report.submitted_at))),
     ];
-    facts.extend(accepted.map(|at| ("Validé le".to_owned(), paris::date(at, "fr"))));
+    facts.extend(accepted.map(|at| ("Validé le".to_owned(), paris::day_in_words(paris::day(at)))));
     let incidents = report.incidents.clone().unwrap_or_else(|| "Aucun incident signalé.".to_owned());
     let blocks = vec![
         Block::Heading("Horaires et durée".to_owned()),

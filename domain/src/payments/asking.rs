@@ -3,24 +3,52 @@
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::{Payment, PaymentMethod, PaymentStatus, select_payments};
+use super::{Payment, PaymentMethod, PaymentStatus, closing, select_payments};
 use crate::bookings::{self, BookingStatus};
+use crate::contracts::{self, ContractKind, ContractStatus};
 use crate::error::{Error, Result};
 use crate::ids::{BookingId, ContractId, MissionId, PaymentId, UserId};
 use crate::sessions::Viewer;
-use crate::{contracts, missions, plans};
+use crate::standing::{NOT_A_PARTY, Side};
+use crate::{missions, plans};
 
-const NOT_PAYABLE: Error =
+pub const NOT_PAYABLE: Error =
     Error::Conflict { code: "NOT_PAYABLE", message: "There is nothing to pay here now" };
 const ALREADY_PAID: Error = Error::Conflict { code: "ALREADY_PAID", message: "This is paid" };
-const PROCESSING: Error =
+pub const PROCESSING: Error =
     Error::Conflict { code: "PAYMENT_PROCESSING", message: "The bank is at work on this payment" };
+
+/// What a client is to pay now.
+#[derive(Debug)]
+pub enum Asked {
+    Payment(Payment),
+    /// An open one is for an amount that is owed no more: it has to be cancelled before another can be.
+    Outdated(Payment),
+}
+
+/// What a client wants to pay by card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bill {
+    Booking(BookingId),
+    Mission(MissionId),
+    /// Of a quote.
+    Contract(ContractId),
+}
+
+pub async fn of(conn: &mut PgConnection, bill: Bill, viewer: Viewer, now: OffsetDateTime) -> Result<Asked> {
+    match bill {
+        Bill::Booking(id) => of_booking(conn, id, viewer, now).await,
+        Bill::Mission(id) => of_mission(conn, id, PaymentMethod::Card, viewer, now).await,
+        Bill::Contract(id) => of_contract(conn, id, viewer, now).await,
+    }
+}
 
 /// What is paid for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Subject {
     Booking(BookingId),
-    Contract(ContractId, MissionId),
+    /// Of a mission, or of a quote.
+    Contract(ContractId, Option<MissionId>),
 }
 
 #[derive(Debug)]
@@ -33,12 +61,12 @@ struct Payable {
 }
 
 /// The payment of a confirmed booking, by its client.
-pub async fn of_booking(
+async fn of_booking(
     conn: &mut PgConnection,
     id: BookingId,
     viewer: Viewer,
     now: OffsetDateTime,
-) -> Result<Payment> {
+) -> Result<Asked> {
     let booking = bookings::lock(&mut *conn, id).await?;
     if booking.client_id != viewer.user {
         return Err(bookings::NOT_A_PARTICIPANT);
@@ -61,57 +89,86 @@ pub async fn of_booking(
 }
 
 /// The payment of a mission's signed contract: the first of them that is not paid, then a supplement that is due. For whoever
-/// manages the mission; several talents are paid one after the other.
+/// manages the mission; several talents are paid one after the other. What is known to be owed is asked for: what was worked, or
+/// the price of a cancellation; and before that what was planned.
 pub async fn of_mission(
     conn: &mut PgConnection,
     id: MissionId,
     method: PaymentMethod,
     viewer: Viewer,
     now: OffsetDateTime,
-) -> Result<Payment> {
+) -> Result<Asked> {
     let mission = missions::lock_managed(&mut *conn, id, viewer).await?;
     // What cannot be asked for now, because a bank or a public body is at work on it, holds up no other talent.
     let signed = sqlx::query!(
         r#"select c.id as "id: ContractId", coalesce(p.status = 'SUCCEEDED', false) as "paid!",
                   p.id is null or p.method = $2 and p.status in ('REQUIRES_PAYMENT', 'FAILED') as "open!"
              from contracts c
-             join assignments a on a.id = c.assignment_id and a.status in ('ASSIGNED', 'IN_PROGRESS', 'COMPLETED')
+             join assignments a on a.id = c.assignment_id and a.status <> 'WITHDRAWN'
              left join payments p on p.contract_id = c.id and p.kind = 'CHARGE' and p.status <> 'CANCELLED'
             where c.mission_id = $1 and c.status in ('SIGNED', 'IN_PROGRESS', 'COMPLETED')
-            order by 3 desc, 2, c.signed_at, c.id limit 1"#,
+            order by 3 desc, 2, c.signed_at, c.id"#,
         id.0,
         method as PaymentMethod,
     );
-    let signed = signed.fetch_optional(&mut *conn).await?;
-    if !signed.as_ref().is_some_and(|signed| signed.open) {
-        let supplement = select_payments!(
-            "where mission_id = $1 and kind = 'SUPPLEMENT' and method = $2 and status in ('REQUIRES_PAYMENT', 'FAILED')
-             order by id limit 1",
-            id.0,
-            method as PaymentMethod,
-        );
-        if let Some(supplement) = supplement.fetch_optional(&mut *conn).await? {
-            return Ok(supplement);
+    let mut refusal = NOT_PAYABLE;
+    for signed in signed.fetch_all(&mut *conn).await? {
+        if !signed.open {
+            refusal = if signed.paid { ALREADY_PAID } else { PROCESSING };
+            break;
+        }
+        // Whoever calls the contract off waits for us, or we for them.
+        let contract = contracts::lock(&mut *conn, signed.id).await?;
+        let owed = closing::owed_for(&mut *conn, &contract).await?;
+        let amount_cents = owed.map_or(contract.amount_cents, |owed| owed.cents);
+        if amount_cents > 0 {
+            let plan = plans::get(&mut *conn, mission.client_id, mission.establishment_id).await?;
+            let payable = Payable {
+                payer: mission.client_id,
+                talent: contract.talent_id,
+                subject: Subject::Contract(contract.id, Some(id)),
+                amount_cents,
+                commission_bps: plan.commission_bps(),
+            };
+            return ask(conn, &payable, method, now).await;
         }
     }
-    let signed = signed.ok_or(NOT_PAYABLE)?;
-    if signed.paid {
-        return Err(ALREADY_PAID);
+    let supplement = select_payments!(
+        "where mission_id = $1 and kind = 'SUPPLEMENT' and method = $2 and status in ('REQUIRES_PAYMENT', 'FAILED')
+         order by id limit 1",
+        id.0,
+        method as PaymentMethod,
+    );
+    supplement.fetch_optional(conn).await?.map(Asked::Payment).ok_or(refusal)
+}
+
+/// The payment of a quote's signed contract, by its client's side: its total with VAT, as it was frozen.
+async fn of_contract(
+    conn: &mut PgConnection,
+    id: ContractId,
+    viewer: Viewer,
+    now: OffsetDateTime,
+) -> Result<Asked> {
+    let contract = contracts::lock(&mut *conn, id).await?;
+    if contract.between().side(&mut *conn, viewer).await? != Side::Client {
+        return Err(NOT_A_PARTY);
     }
-    if !signed.open {
-        return Err(PROCESSING);
+    let signed = matches!(
+        contract.status,
+        ContractStatus::Signed | ContractStatus::InProgress | ContractStatus::Completed
+    );
+    if contract.kind != ContractKind::Framework || !signed {
+        return Err(NOT_PAYABLE);
     }
-    // Whoever calls the contract off waits for us, or we for them.
-    let contract = contracts::lock(&mut *conn, signed.id).await?;
-    let plan = plans::get(&mut *conn, mission.client_id, mission.establishment_id).await?;
+    let plan = plans::get(&mut *conn, contract.client_id, contract.establishment_id).await?;
     let payable = Payable {
-        payer: mission.client_id,
+        payer: contract.client_id,
         talent: contract.talent_id,
-        subject: Subject::Contract(contract.id, id),
+        subject: Subject::Contract(id, None),
         amount_cents: contract.amount_cents,
         commission_bps: plan.commission_bps(),
     };
-    ask(conn, &payable, method, now).await
+    ask(conn, &payable, PaymentMethod::Card, now).await
 }
 
 /// The living payment for a thing, made where there is none.
@@ -120,13 +177,13 @@ async fn ask(
     payable: &Payable,
     method: PaymentMethod,
     now: OffsetDateTime,
-) -> Result<Payment> {
+) -> Result<Asked> {
     if payable.amount_cents == 0 {
         return Err(NOT_PAYABLE);
     }
     let (booking, contract, mission) = match payable.subject {
         Subject::Booking(booking) => (Some(booking.0), None, None),
-        Subject::Contract(contract, mission) => (None, Some(contract.0), Some(mission.0)),
+        Subject::Contract(contract, mission) => (None, Some(contract.0), mission.map(|mission| mission.0)),
     };
     // What was asked for at the same time is found below: the unique indexes let one of them be.
     sqlx::query!(
@@ -155,7 +212,13 @@ async fn ask(
     .await?;
     match payment.status {
         _ if payment.method != method => Err(PROCESSING),
-        PaymentStatus::RequiresPayment | PaymentStatus::Failed => Ok(payment),
+        // What a public body is asked for follows what it owes by itself.
+        PaymentStatus::RequiresPayment | PaymentStatus::Failed => {
+            match payment.amount_cents == payable.amount_cents || method == PaymentMethod::Chorus {
+                true => Ok(Asked::Payment(payment)),
+                false => Ok(Asked::Outdated(payment)),
+            }
+        }
         PaymentStatus::Processing => Err(PROCESSING),
         PaymentStatus::Succeeded | PaymentStatus::Cancelled => Err(ALREADY_PAID),
     }
@@ -186,22 +249,26 @@ pub(super) async fn supplement(
     }
 }
 
-/// Keeps Stripe's name of a payment, as its answer gave it.
-pub async fn set_intent(conn: &mut PgConnection, id: PaymentId, intent: &str) -> Result<()> {
-    sqlx::query!("update payments set intent_id = $2 where id = $1 and intent_id is null", id.0, intent)
-        .execute(conn)
-        .await?;
-    Ok(())
+/// Keeps Stripe's name of a payment, as its answer gave it; false where nobody should pay it any more.
+pub async fn set_intent(conn: &mut PgConnection, id: PaymentId, intent: &str) -> Result<bool> {
+    let set = sqlx::query!(
+        "update payments set intent_id = $2 where id = $1 and coalesce(intent_id, $2) = $2 and status <> 'CANCELLED'",
+        id.0,
+        intent,
+    );
+    Ok(set.execute(conn).await?.rows_affected() > 0)
 }
 
-/// Stripe has cancelled it, or was never asked for it.
-pub async fn mark_cancelled(conn: &mut PgConnection, id: PaymentId, now: OffsetDateTime) -> Result<()> {
-    sqlx::query!(
-        "update payments set status = 'CANCELLED', status_at = $2 where id = $1 and status not in ('CANCELLED', 'SUCCEEDED')",
-        id.0,
+/// Stripe has cancelled it, or was never asked for it; false where it has another name there by now, and is to be looked at again.
+pub async fn mark_cancelled(conn: &mut PgConnection, payment: &Payment, now: OffsetDateTime) -> Result<bool> {
+    let cancelled = sqlx::query!(
+        "update payments
+            set status_at = case when status in ('CANCELLED', 'SUCCEEDED') then status_at else $3 end,
+                status = case when status = 'SUCCEEDED' then status else 'CANCELLED' end
+          where id = $1 and intent_id is not distinct from $2",
+        payment.id.0,
+        payment.intent_id,
         now,
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
+    );
+    Ok(cancelled.execute(conn).await?.rows_affected() > 0)
 }

@@ -2,17 +2,18 @@
 //! Their totals are the ledger's amounts.
 
 use sqlx::PgConnection;
-use time::{Date, OffsetDateTime};
+use time::{Date, Duration, OffsetDateTime};
 
 use super::refunds::Refunded;
 use super::{Payment, PaymentKind, PaymentMethod};
+use crate::chorus::References;
+use crate::contracts::{Contract, ContractKind};
 use crate::error::Result;
 use crate::ids::EstablishmentId;
 use crate::invoices::{self, Invoice, Issuer, NewInvoice, NewLine, Prices, Terms};
 use crate::ledger::COMMISSION_VAT_BPS;
 use crate::parties::{self, Party, Vat};
-use crate::surcharges::{self, Price};
-use crate::{bookings, contracts, money, paris};
+use crate::{bookings, contracts, money, paris, surcharges};
 
 /// Days that a public body has to pay.
 const PUBLIC_TERM: u16 = 30;
@@ -22,6 +23,7 @@ struct Delivered {
     site: Option<EstablishmentId>,
     subject: String,
     lines: Vec<NewLine>,
+    prices: Prices,
     days: (Date, Date),
 }
 
@@ -38,6 +40,7 @@ fn commissions_cause(payment: &Payment) -> String {
 pub async fn issue(
     conn: &mut PgConnection,
     payment: &Payment,
+    references: References,
     platform: &Party,
     now: OffsetDateTime,
 ) -> Result<Vec<Invoice>> {
@@ -56,14 +59,15 @@ pub async fn issue(
         site: delivered.site,
         cause: talents_cause(payment),
         subject: delivered.subject.clone(),
+        exemption: Some(vat)
+            .filter(|vat| vat.bps() == 0 && delivered.lines.iter().any(|line| line.vat_bps == 0)),
         lines: delivered.lines,
-        prices: Prices::Gross,
-        exemption: Some(vat).filter(|vat| vat.bps() == 0),
+        prices: delivered.prices,
         delivery: delivered.days,
         terms,
         payment_id: Some(payment.id),
-        buyer_reference: None,
-        order_reference: None,
+        buyer_reference: references.service_code,
+        order_reference: references.order_reference,
     };
     let mut issued = vec![invoices::issue(&mut *conn, work, now).await?];
     if fee_cents > 0 {
@@ -95,8 +99,9 @@ async fn delivered(conn: &mut PgConnection, payment: &Payment, vat: Vat) -> Resu
         let days = (paris::day(booking.starts_at), paris::day(booking.ends_at));
         return Ok(Delivered {
             site: booking.establishment_id,
-            subject: format!("{} du {}", booking.title, paris::date(booking.starts_at, "fr")),
+            subject: format!("{} du {}", booking.title, paris::day_in_words(days.0)),
             lines: vec![NewLine::flat(booking.option_name, payment.amount_cents, vat.bps())],
+            prices: Prices::Gross,
             days,
         });
     }
@@ -106,41 +111,70 @@ async fn delivered(conn: &mut PgConnection, payment: &Payment, vat: Vat) -> Resu
     };
     let start = contract.starts_at.unwrap_or(contract.issued_at);
     let end = contract.ends_at.unwrap_or(start);
-    let lines = match payment.kind {
-        PaymentKind::Charge => match shift(&mut *conn, payment).await? {
-            Some(price) if price.total_cents == payment.amount_cents => {
-                let line = |line| NewLine::shift(line, price.hourly_rate_cents, vat.bps());
-                price.lines.iter().map(line).collect()
-            }
-            _ => vec![NewLine::flat(contract.title.clone(), payment.amount_cents, vat.bps())],
-        },
-        PaymentKind::Supplement => {
-            vec![NewLine::flat("Durée au-delà de la durée prévue", payment.amount_cents, vat.bps())]
+    let (lines, prices) = match (payment.kind, contract.kind) {
+        (PaymentKind::Charge, ContractKind::Framework) => (quoted(&contract), Prices::Net),
+        (PaymentKind::Charge, _) => (work(&mut *conn, payment, &contract, vat).await?, Prices::Gross),
+        (PaymentKind::Supplement, _) => {
+            let line = NewLine::flat("Durée au-delà de la durée prévue", payment.amount_cents, vat.bps());
+            (vec![line], Prices::Gross)
         }
     };
+    let days = (paris::day(start), paris::day(end));
     Ok(Delivered {
         site: contract.establishment_id,
         subject: format!(
             "{} du {}, contrat {}",
             contract.title,
-            paris::date(start, "fr"),
+            paris::day_in_words(days.0),
             contract.reference
         ),
         lines,
-        days: (paris::day(start), paris::day(end)),
+        prices,
+        days,
     })
 }
 
-/// The planned price of a contract's shift, as the contract computed it.
-async fn shift(conn: &mut PgConnection, payment: &Payment) -> Result<Option<Price>> {
+/// The lines of a quote, as its contract froze them. The discount stands at each rate, as VAT is taken of what it leaves.
+fn quoted(contract: &Contract) -> Vec<NewLine> {
+    let lines = contract.lines.iter().map(NewLine::contracted);
+    let discounts = contract.vat.iter().filter_map(|group| {
+        let at_rate = contract.lines.iter().filter(|line| line.vat_bps == group.rate_bps);
+        let cents = at_rate.map(|line| line.amount_cents).sum::<i64>() - group.base_cents;
+        (cents > 0).then(|| NewLine::discount("Remise", cents, group.rate_bps))
+    });
+    lines.chain(discounts).collect()
+}
+
+/// What a mission's contract is paid for: the work, minute by minute as it was accepted or, before that, planned; or that it was
+/// called off.
+async fn work(
+    conn: &mut PgConnection,
+    payment: &Payment,
+    contract: &Contract,
+    vat: Vat,
+) -> Result<Vec<NewLine>> {
+    let flat = |description: String| vec![NewLine::flat(description, payment.amount_cents, vat.bps())];
     let row = sqlx::query!(
-        r#"select m.start_date, m.end_date, coalesce(a.hourly_rate_cents, m.hourly_rate_cents)::bigint as "rate!"
-             from contracts c join missions m on m.id = c.mission_id join assignments a on a.id = c.assignment_id
-            where c.id = $1"#,
-        payment.contract_id.map(|id| id.0),
+        r#"select m.start_date, m.end_date, coalesce(a.hourly_rate_cents, m.hourly_rate_cents)::bigint as "rate!",
+                  a.status = 'CANCELLED' as "called_off!", r.accepted_minutes as "accepted_minutes?"
+             from assignments a join missions m on m.id = a.mission_id left join reports r on r.assignment_id = a.id
+            where a.id = $1"#,
+        contract.assignment_id.map(|id| id.0),
     );
-    let row = row.fetch_optional(conn).await?;
-    Ok(row.map(|row| surcharges::price(row.start_date, row.end_date, row.rate)))
+    let Some(row) = row.fetch_optional(conn).await? else { return Ok(flat(contract.title.clone())) };
+    if row.called_off {
+        return Ok(flat(format!("Indemnité d’annulation – {}", contract.title)));
+    }
+    let accepted = row.accepted_minutes.map(|minutes| row.start_date + Duration::minutes(minutes.into()));
+    let prices = [accepted, Some(row.end_date)].into_iter().flatten();
+    let mut prices = prices.map(|end| surcharges::price(row.start_date, end, row.rate));
+    Ok(match prices.find(|price| price.total_cents == payment.amount_cents) {
+        Some(price) => {
+            let line = |line| NewLine::shift(line, price.hourly_rate_cents, vat.bps());
+            price.lines.iter().map(line).collect()
+        }
+        None => flat(contract.title.clone()),
+    })
 }
 
 /// Takes back on paper what has gone back in money.

@@ -1,6 +1,6 @@
 //! Payments: what is asked of a client, what Stripe says became of it, and what that makes true here.
 //!
-//! A payment pays one talent for one thing: a contract of a mission, or a booking. Stripe's word comes in any order and any
+//! A payment pays one talent for one thing: a contract of a mission or of a quote, or a booking. Stripe's word comes in any order and any
 //! number of times; [`events`] keeps what only ever grows of it, and [`settling`] draws the rest from that.
 
 pub mod accounts;
@@ -111,12 +111,18 @@ impl Payment {
         format!("payment_{}", self.id)
     }
 
+    /// Under this Stripe is asked to forget it.
+    pub fn cancel_key(&self) -> String {
+        format!("cancel:{}", self.id)
+    }
+
     /// What the people concerned look at.
     pub fn about(&self) -> About {
-        match (self.booking_id, self.mission_id) {
-            (Some(booking), _) => About::Booking(booking),
-            (None, Some(mission)) => About::Mission(mission),
-            (None, None) => About::Payment(self.id),
+        match (self.booking_id, self.mission_id, self.contract_id) {
+            (Some(booking), ..) => About::Booking(booking),
+            (None, Some(mission), _) => About::Mission(mission),
+            (None, None, Some(contract)) => About::Contract(contract),
+            (None, None, None) => About::Payment(self.id),
         }
     }
 }

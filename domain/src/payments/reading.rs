@@ -13,16 +13,16 @@ use crate::page::{Cursor, Page};
 use crate::sessions::Viewer;
 use crate::standing::NOT_A_PARTY;
 
-/// A payment, for its payer, its talent, who manages the mission, and admins.
+/// A payment, for its payer, its talent, who manages the site that it is for, and admins.
 pub async fn get_for(conn: &mut PgConnection, id: PaymentId, viewer: Viewer) -> Result<Payment> {
     let payment = super::get(&mut *conn, id).await?;
     if viewer.is_admin() || [payment.payer_id, payment.talent_id].contains(&viewer.user) {
         return Ok(payment);
     }
     let managed = sqlx::query_scalar!(
-        r#"select exists (select from missions m join establishment_members e on e.establishment_id = m.establishment_id
-                           where m.id = $1 and e.user_id = $2 and e.role in ('OWNER', 'MANAGER')) as "managed!""#,
-        payment.mission_id.map(|id| id.0),
+        r#"select exists (select from contracts c join establishment_members e on e.establishment_id = c.establishment_id
+                           where c.id = $1 and e.user_id = $2 and e.role in ('OWNER', 'MANAGER')) as "managed!""#,
+        payment.contract_id.map(|id| id.0),
         viewer.user.0,
     );
     if managed.fetch_one(conn).await? { Ok(payment) } else { Err(NOT_A_PARTY) }
@@ -97,7 +97,7 @@ pub async fn list_transactions(
              join ledger_postings l on l.entry_id = e.id
             where (l.owner_id = $1
                    or p.payer_id = $1 and e.event in ('PAID', 'REFUNDED', 'DISPUTE_LOST', 'CHORUS_ACCEPTED', 'CHORUS_REJECTED')
-                      and l.account in ('STRIPE', 'BANK', 'CHORUS', 'DISPUTED'))
+                      and l.account in ('STRIPE', 'BANK', 'CHORUS', 'DISPUTED', 'OWED_BACK'))
               and ($2::timestamptz is null or (e.created_at, e.id) < ($2, $3))
             group by e.id, p.id
             order by e.created_at desc, e.id desc limit $4"#,

@@ -33,6 +33,18 @@ pub enum RefundWay {
     External,
     /// Taken back through the bank.
     Dispute,
+    /// From bank to bank, by people: what a public body had paid.
+    Bank,
+}
+
+impl RefundWay {
+    /// What was paid goes back the way that it came.
+    pub fn of(payment: &Payment) -> Self {
+        match payment.method {
+            PaymentMethod::Card => Self::Stripe,
+            PaymentMethod::Chorus => Self::Bank,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -48,6 +60,8 @@ pub struct Refund {
     pub reversal_cents: Option<i64>,
     pub reversal_id: Option<String>,
     pub asked_at: Option<OffsetDateTime>,
+    /// Of what goes from bank to bank: since when it counts, and waits for its transfer.
+    pub owed_at: Option<OffsetDateTime>,
     pub created_at: OffsetDateTime,
 }
 
@@ -66,7 +80,7 @@ macro_rules! select_refunds {
         sqlx::query_as!(
             Refund,
             r#"select id as "id: _", payment_id as "payment_id: _", cause, way as "way: _", amount_cents, reason, status as "status: _",
-                      refund_id, reversal_cents, reversal_id, asked_at, created_at
+                      refund_id, reversal_cents, reversal_id, asked_at, owed_at, created_at
                  from refunds "# + $rest
             $(, $argument)*
         )
@@ -127,12 +141,8 @@ pub async fn request(
     if new.amount_cents <= 0 {
         return Err(Error::Conflict { code: TOO_LARGE, message });
     }
-    if new.way == RefundWay::Stripe && payment.method == PaymentMethod::Chorus {
-        let message = "What a public body paid is given back from bank to bank, not here";
-        return Err(Error::Conflict { code: "PAID_OVER_CHORUS", message });
-    }
     // What has gone back elsewhere is a fact, however much was promised here.
-    let promised = new.way == RefundWay::Stripe;
+    let promised = matches!(new.way, RefundWay::Stripe | RefundWay::Bank);
     let taken = sqlx::query!(
         "update payments set reserved_cents = reserved_cents + $2
           where id = $1 and (reserved_cents + $2 <= amount_cents or not $3)",
@@ -148,7 +158,7 @@ pub async fn request(
         r#"insert into refunds (id, payment_id, cause, way, amount_cents, reason, requested_by, created_at)
            values ($1, $2, $3, $4, $5, $6, $7, $8)
            returning id as "id: _", payment_id as "payment_id: _", cause, way as "way: _", amount_cents, reason, status as "status: _",
-                     refund_id, reversal_cents, reversal_id, asked_at, created_at"#,
+                     refund_id, reversal_cents, reversal_id, asked_at, owed_at, created_at"#,
         RefundId::new().0,
         payment.id.0,
         new.cause,
@@ -187,7 +197,7 @@ pub async fn begin(conn: &mut PgConnection, id: RefundId, now: OffsetDateTime) -
     let Some(payment) = found.map(|refund| refund.payment_id) else { return Ok(Step::Nothing) };
     let payment = super::lock(&mut *conn, payment).await?;
     let mut refund = select_refunds!("where id = $1", id.0).fetch_one(&mut *conn).await?;
-    if refund.status != RefundStatus::Pending {
+    if refund.status != RefundStatus::Pending || refund.owed_at.is_some() {
         return Ok(Step::Nothing);
     }
     let payout = payouts::find(&mut *conn, payment.id).await?;
@@ -279,11 +289,7 @@ pub async fn mark_succeeded(
     now: OffsetDateTime,
 ) -> Result<Option<Refunded>> {
     let payment = super::lock(&mut *conn, underway.payment.id).await?;
-    let returned = sqlx::query_scalar!(
-        r#"select coalesce(sum(amount_cents), 0)::bigint as "cents!" from refunds where payment_id = $1 and status = 'SUCCEEDED'"#,
-        payment.id.0,
-    );
-    let returned = returned.fetch_one(&mut *conn).await?;
+    let returned = returned(&mut *conn, &payment).await?;
     let marked = sqlx::query!(
         "update refunds set status = 'SUCCEEDED', refund_id = $2, ended_at = $3 where id = $1 and status = 'PENDING'",
         underway.refund.id.0,
@@ -300,6 +306,92 @@ pub async fn mark_succeeded(
         bookings::mark_refunded(conn, booking, now).await?;
     }
     Ok(Some(Refunded { payment, refund, returned_cents: returned }))
+}
+
+/// What has gone back of a payment, or counts as if it had.
+async fn returned(conn: &mut PgConnection, payment: &Payment) -> Result<i64> {
+    let cents = sqlx::query_scalar!(
+        r#"select coalesce(sum(amount_cents), 0)::bigint as "cents!" from refunds
+            where payment_id = $1 and (status = 'SUCCEEDED' or owed_at is not null)"#,
+        payment.id.0,
+    );
+    Ok(cents.fetch_one(conn).await?)
+}
+
+/// A public body gets it back by a transfer that a person makes: from now on we owe it, and nobody else has it.
+pub async fn mark_owed(
+    conn: &mut PgConnection,
+    underway: &Underway,
+    now: OffsetDateTime,
+) -> Result<Option<Refunded>> {
+    let payment = super::lock(&mut *conn, underway.payment.id).await?;
+    let returned = returned(&mut *conn, &payment).await?;
+    let marked = sqlx::query!(
+        "update refunds set owed_at = $2 where id = $1 and status = 'PENDING' and owed_at is null",
+        underway.refund.id.0,
+        now,
+    );
+    if marked.execute(&mut *conn).await?.rows_affected() == 0 {
+        return Ok(None);
+    }
+    let refund = Refund { owed_at: Some(now), ..underway.refund.clone() };
+    ledger::refunded(conn, &payment, &refund, returned, None, now).await?;
+    Ok(Some(Refunded { payment, refund, returned_cents: returned }))
+}
+
+/// The transfer was made: by whom, and under which reference.
+#[derive(Clone, Copy, Debug)]
+pub struct Transferred<'a> {
+    pub by: UserId,
+    pub reference: &'a str,
+}
+
+/// A person has transferred what a public body was owed. Again is harmless, under the same reference.
+pub async fn mark_transferred(
+    conn: &mut PgConnection,
+    id: RefundId,
+    transferred: Transferred<'_>,
+    now: OffsetDateTime,
+) -> Result<Option<Refunded>> {
+    let found = select_refunds!("where id = $1", id.0).fetch_optional(&mut *conn).await?;
+    let payment = found.ok_or(Error::NotFound("refund"))?.payment_id;
+    let payment = super::lock(&mut *conn, payment).await?;
+    let marked = sqlx::query!(
+        "with made as (
+             update refunds set status = 'SUCCEEDED', ended_at = $2, transferred_by = $3, transfer_reference = $4
+              where id = $1 and status = 'PENDING' and owed_at is not null
+             returning payment_id, amount_cents
+         )
+         update payments p set refunded_cents = p.refunded_cents + made.amount_cents from made where p.id = made.payment_id",
+        id.0,
+        now,
+        transferred.by.0,
+        transferred.reference,
+    );
+    let news = marked.execute(&mut *conn).await?.rows_affected() > 0;
+    let refund = select_refunds!("where id = $1", id.0).fetch_one(&mut *conn).await?;
+    if !news {
+        let same = sqlx::query_scalar!(
+            r#"select coalesce(transfer_reference = $2, false) as "same!" from refunds where id = $1"#,
+            id.0,
+            transferred.reference,
+        );
+        return match same.fetch_one(conn).await? {
+            true => Ok(None),
+            false => Err(Error::Conflict {
+                code: "NO_TRANSFER_DUE",
+                message: "This refund waits for no transfer between banks",
+            }),
+        };
+    }
+    ledger::refund_transferred(&mut *conn, &payment, &refund, now).await?;
+    let payment = super::get(&mut *conn, payment.id).await?;
+    let returned_cents = returned(conn, &payment).await?;
+    Ok(Some(Refunded { payment, refund, returned_cents }))
+}
+
+pub async fn get(conn: &mut PgConnection, id: RefundId) -> Result<Refund> {
+    select_refunds!("where id = $1", id.0).fetch_optional(conn).await?.ok_or(Error::NotFound("refund"))
 }
 
 /// Stripe refused the refund, and somebody has to look. What a person asked for is free again; what a rule gave the client stays

@@ -4,8 +4,7 @@
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::closing::Owed;
-use super::payouts::Scheduled;
+use super::closing::{Closed, Owed};
 use super::refunds::{NewRefund, Requested};
 use super::{DisputeStatus, Payment, PaymentMethod, PaymentStatus, RefundWay, closing, payouts, refunds};
 use crate::bookings::{self, Booking};
@@ -24,9 +23,8 @@ pub struct Settled {
     /// It was settled just now.
     pub paid: bool,
     pub booking: Option<Booking>,
-    /// What has to go back.
-    pub refunds: Vec<Requested>,
-    pub payouts: Vec<Scheduled>,
+    /// What has to go back, and what is to be paid out.
+    pub closed: Closed,
     /// What became of a dispute just now.
     pub dispute: Option<DisputeStatus>,
     /// Another amount came than was asked for.
@@ -39,8 +37,7 @@ pub async fn settle(conn: &mut PgConnection, payment: Payment, now: OffsetDateTi
         payment,
         paid: false,
         booking: None,
-        refunds: Vec::new(),
-        payouts: Vec::new(),
+        closed: Closed::default(),
         dispute: None,
         mismatch: false,
     };
@@ -83,29 +80,13 @@ async fn settle_paid(conn: &mut PgConnection, settled: &mut Settled, now: Offset
             settled.booking = bookings::mark_paid(&mut *conn, booking, now).await?;
             settled.booking.is_none().then_some(Owed::NOTHING)
         }
-        None => closing::still_owed(&mut *conn, payment).await?,
+        None => closing::owed_of(&mut *conn, payment).await?,
     };
-    let Some(Owed { cents: owed, cause, reason }) = owed else {
-        if closing::is_accepted(&mut *conn, payment).await? {
-            settled.payouts.extend(payouts::schedule(conn, payment.id, now + payouts::AFTER).await?);
-        }
-        return Ok(());
-    };
-    // It was called off, or done in less time, while the client paid.
-    let late = NewRefund {
-        cause,
-        way: RefundWay::Stripe,
-        amount_cents: payment.amount_cents - owed,
-        reason,
-        requested_by: None,
-    };
-    if late.amount_cents > 0 && payment.method == PaymentMethod::Card {
-        settled.refunds.push(refunds::request(&mut *conn, payment, late, now).await?);
+    // Called off, or done and accepted, before the client paid.
+    match owed {
+        Some(owed) => settled.closed.close(conn, payment, owed, now).await,
+        None => Ok(()),
     }
-    if owed > 0 {
-        settled.payouts.extend(payouts::schedule(conn, payment.id, now + payouts::AFTER).await?);
-    }
-    Ok(())
 }
 
 async fn settle_dispute(conn: &mut PgConnection, settled: &mut Settled, now: OffsetDateTime) -> Result<()> {
@@ -122,11 +103,11 @@ async fn settle_dispute(conn: &mut PgConnection, settled: &mut Settled, now: Off
         DisputeStatus::Won => {
             if ledger::dispute_won(&mut *conn, payment, now).await? {
                 news = true;
-                settled.payouts.extend(closing::dispute_won(&mut *conn, payment, now).await?);
+                settled.closed.payouts.extend(closing::dispute_won(&mut *conn, payment, now).await?);
             }
         }
         DisputeStatus::Lost => {
-            news |= settle_lost(&mut *conn, payment, &mut settled.refunds, now).await?;
+            news |= settle_lost(&mut *conn, payment, &mut settled.closed.refunds, now).await?;
         }
     }
     settled.dispute = news.then_some(payment.dispute);
@@ -182,6 +163,6 @@ async fn settle_refunds(conn: &mut PgConnection, settled: &mut Settled, now: Off
         reason: "Remboursement effectué chez Stripe",
         requested_by: None,
     };
-    settled.refunds.push(refunds::request(conn, payment, external, now).await?);
+    settled.closed.refunds.push(refunds::request(conn, payment, external, now).await?);
     Ok(())
 }

@@ -52,6 +52,9 @@ pub async fn create(
     let totals = totals::total(&new.lines, new.discount_cents)?;
     let mention = mention(&mut *conn, talent, &totals).await?;
     let site = site_of(&mut *conn, &new, talent).await?;
+    if let Some(service) = new.service {
+        require_offered(&mut *conn, service, talent).await?;
+    }
     let id = QuoteId::new();
     sqlx::query!(
         "insert into quotes (id, family_id, talent_id, client_id, establishment_id, service_id, title, notes, lines, subtotal_cents,
@@ -113,6 +116,19 @@ async fn site_of(conn: &mut PgConnection, new: &NewQuote, talent: UserId) -> Res
         }),
         (true, true) => Ok(site),
     }
+}
+
+/// A quote about a service is about one of the talent's own, which it offers now.
+async fn require_offered(conn: &mut PgConnection, service: ServiceId, talent: UserId) -> Result<()> {
+    let offered = sqlx::query_scalar!(
+        r#"select true as "offered!" from services where id = $1 and talent_id = $2 and is_active for share"#,
+        service.0,
+        talent.0,
+    );
+    offered.fetch_optional(conn).await?.map(|_| ()).ok_or(Error::Conflict {
+        code: "SERVICE_NOT_OFFERED",
+        message: "This is not one of the services that you offer now",
+    })
 }
 
 /// Why some lines bear no VAT, as paper has to say it.

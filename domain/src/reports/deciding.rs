@@ -47,7 +47,7 @@ async fn accept(
     let source = Source::Assignment { mission: report.mission_id, assignment: report.assignment_id };
     contracts::mark_completed(&mut *conn, source, now).await?;
     let contract = contract_of(&mut *conn, report).await?;
-    let closed = closing::work_accepted(&mut *conn, contract.id, minutes.into(), now).await?;
+    let closed = closing::work_accepted(&mut *conn, contract.id, now).await?;
     profiles::count_mission(&mut *conn, report.talent_id).await?;
     Ok(Validated { report: get(conn, report.id).await?, closed })
 }

@@ -1,8 +1,10 @@
 //! What a payment over Chorus Pro sets off.
 
+use domain::chorus::credits::{self, Credit};
 use domain::chorus::{self, Deferred, HandIn, Rejected, Submission};
 use domain::error::Result;
-use domain::ids::JobId;
+use domain::ids::{JobId, PaymentId};
+use domain::invoices::Invoice;
 use domain::notifications::NotificationType;
 use domain::payments::Payment;
 use domain::{Tx, money};
@@ -12,7 +14,7 @@ use super::{papers, payments};
 use crate::alert_money::{AlertMoney, MoneyTrouble};
 use crate::dun_invoice::{DunInvoice, Dunning};
 use crate::ledger::{self, NewJob};
-use crate::{PollChorus, SubmitChorus};
+use crate::{PollChorus, SubmitChorus, SubmitCredit};
 
 fn alert(what: MoneyTrouble, payment: &Payment, cause: &str, detail: &str) -> NewJob {
     let cents = money::in_words(payment.amount_cents, "fr");
@@ -20,16 +22,21 @@ fn alert(what: MoneyTrouble, payment: &Payment, cause: &str, detail: &str) -> Ne
     NewJob::of(&AlertMoney { cause: format!("chorus:{}:{cause}", payment.id), what, detail })
 }
 
-/// A public body will pay later: its invoice is handed in when the work is done, and the talent learns that it is so.
+/// What a public body owes is known: its invoice is issued and handed in. Once, however it came to be known.
+pub(super) fn hand_in(payment_id: PaymentId) -> NewJob {
+    NewJob::of(&SubmitChorus { payment_id }).once(format!("submit-chorus:{payment_id}:owed"))
+}
+
+/// A public body will pay later: its invoice is handed in when the work is accepted, and the talent learns that it is so.
 pub async fn deferred(tx: &mut Tx, deferred: &Deferred) -> Result<()> {
-    let Deferred { payment, due_at, again } = deferred;
+    let Deferred { payment, ready, again } = deferred;
     if *again {
         return Ok(());
     }
     let cause = format!("chorus:{}", payment.id);
-    let submit = NewJob::of(&SubmitChorus { payment_id: payment.id }).at(*due_at);
     let told = payments::notice(payment, payment.talent_id, NotificationType::PaymentDeferred, &cause);
-    ledger::enqueue(tx, [submit, told]).await
+    let jobs = [told].into_iter().chain(ready.then(|| hand_in(payment.id)));
+    ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await
 }
 
 /// The invoice was issued: its file is made, and whoever owes it is reminded in time.
@@ -50,9 +57,31 @@ pub async fn issued(tx: &mut Tx, hand_in: &HandIn, now: OffsetDateTime) -> Resul
 pub async fn looked_at(tx: &mut Tx, tick: JobId) -> Result<()> {
     let sent = chorus::list_sent(tx).await?;
     let look = |payment| {
-        NewJob::of(&PollChorus { payment_id: Some(payment) }).once(format!("poll-chorus:{tick}:{payment}"))
+        let look = PollChorus { payment_id: Some(payment), credit_note_id: None };
+        NewJob::of(&look).once(format!("poll-chorus:{tick}:{payment}"))
     };
-    ledger::enqueue(tx, sent.into_iter().map(look).collect::<Vec<_>>()).await
+    let look_back = |note| {
+        let look = PollChorus { payment_id: None, credit_note_id: Some(note) };
+        NewJob::of(&look).once(format!("poll-chorus:{tick}:{note}"))
+    };
+    let credits = credits::list_sent(tx).await?;
+    let jobs = sent.into_iter().map(look).chain(credits.into_iter().map(look_back));
+    ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await
+}
+
+/// Invoices were taken back in part or whole: Chorus gets the credit notes of those that it has.
+pub async fn credited(tx: &mut Tx, notes: &[Invoice], now: OffsetDateTime) -> Result<()> {
+    let due = credits::insert(tx, notes, now).await?;
+    let jobs = due.into_iter().map(|credit_note_id| NewJob::of(&SubmitCredit { credit_note_id }));
+    ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await
+}
+
+/// Chorus, or the public body, does not take a credit note: somebody has to look.
+pub async fn credit_stuck(tx: &mut Tx, credit: &Credit, state: &str, reason: Option<&str>) -> Result<()> {
+    let detail = format!("Avoir {} : {state} {}", credit.invoice_id, reason.unwrap_or_default());
+    let cause = format!("chorus:{}:{state}", credit.invoice_id);
+    let alert = AlertMoney { cause, what: MoneyTrouble::ChorusStuck, detail: detail.trim().to_owned() };
+    ledger::enqueue(tx, [NewJob::of(&alert)]).await
 }
 
 /// Somebody has to do something on Chorus's portal.

@@ -1,6 +1,8 @@
 //! What a contract sets off, from its issue to its end.
 
-use domain::contracts::{Cancelled, Contract, Disputed, Issued, Resolved};
+use domain::contracts::{
+    COMPLETED_AFTER, Cancelled, Completed, Contract, ContractKind, Disputed, Issued, Resolved,
+};
 use domain::error::Result;
 use domain::ids::{AssignmentId, JobId, UserId};
 use domain::notifications::{self, About, NewNotification, NotificationType};
@@ -10,7 +12,9 @@ use time::{Duration, OffsetDateTime};
 
 use super::papers;
 use crate::ledger::{self, NewJob};
-use crate::{ContractOf, DraftContract, ExpireContract, Notify, RemindSignature, SendSignatureCode};
+use crate::{
+    CompleteContract, ContractOf, DraftContract, ExpireContract, Notify, RemindSignature, SendSignatureCode,
+};
 
 /// Hours after which those who have not signed are reminded †.
 const REMINDERS: [u16; 2] = [24, 48];
@@ -69,9 +73,15 @@ pub async fn signed(tx: &mut Tx, signed: &Signed, now: OffsetDateTime) -> Result
     }
     let jobs = both(contract, NotificationType::ContractSigned).chain([papers::contract(contract)]);
     ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
+    let due = match contract.kind {
+        ContractKind::MissionSos => Some(NotificationType::PaymentDue),
+        ContractKind::Framework => Some(NotificationType::ContractDue),
+        // A booking is paid as such.
+        ContractKind::ServiceBooking => None,
+    };
+    let due = due.filter(|_| contract.amount_cents > 0);
+    ledger::enqueue(tx, due.map(|kind| notice(contract, contract.client_id, kind))).await?;
     if let Some(mission) = contract.mission_id {
-        let due = notice(contract, contract.client_id, NotificationType::PaymentDue);
-        ledger::enqueue(tx, (contract.amount_cents > 0).then_some(due)).await?;
         let message = format!("Contrat signé par les deux parties ({}).", contract.reference);
         messages::post_system(tx, &[(mission, message)], now).await?;
     }
@@ -96,10 +106,30 @@ pub async fn disputed(tx: &mut Tx, disputed: &Disputed, now: OffsetDateTime) -> 
     in_app(tx, contract, admins, NotificationType::ContractDisputed, now).await
 }
 
-/// An admin has decided: both learn of it.
-pub async fn resolved(tx: &mut Tx, resolved: &Resolved) -> Result<()> {
-    let jobs: Vec<_> = both(&resolved.contract, NotificationType::ContractResolved).collect();
-    ledger::enqueue(tx, jobs).await?;
+/// What a quote had promised is done: its talent learns of it and, where time decided, its client too; what is owed is paid.
+pub async fn completed(tx: &mut Tx, completed: &Completed) -> Result<()> {
+    let Completed { contract, by, closed } = completed;
+    let people = [Some(contract.talent_id), Some(contract.client_id).filter(|_| by.is_none())];
+    let jobs = people.into_iter().flatten();
+    let jobs = jobs.map(|user| notice(contract, user, NotificationType::ContractCompleted));
+    ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
+    super::payments::closed(tx, closed).await
+}
+
+/// An admin has decided: both learn of it. What the clock could not do meanwhile it does now.
+pub async fn resolved(tx: &mut Tx, resolved: &Resolved, now: OffsetDateTime) -> Result<()> {
+    let contract = &resolved.contract;
+    let contract_id = contract.id;
+    let missed = [
+        contract.is_pending().then(|| {
+            let expire = NewJob::of(&ExpireContract { contract_id }).at(contract.sign_by.max(now));
+            expire.once(format!("expire-contract:{contract_id}:{}", now.unix_timestamp()))
+        }),
+        (contract.kind == ContractKind::Framework)
+            .then(|| NewJob::of(&CompleteContract { contract_id }).at(now + COMPLETED_AFTER)),
+    ];
+    let jobs = both(contract, NotificationType::ContractResolved).chain(missed.into_iter().flatten());
+    ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
     super::payments::unblocked(tx, resolved.contract.talent_id).await
 }
 

@@ -239,9 +239,13 @@ pub async fn released(tx: &mut Tx, released: &Released, now: OffsetDateTime) -> 
     told_and_counted(tx, mission, message, &[*talent], vec![], vec![], now).await
 }
 
-/// What was paid for places in a mission that nobody has any more.
+/// What was paid for places in a mission that nobody has any more; and what is still to be paid for them.
 async fn give_back(tx: &mut Tx, mission: &Mission, now: OffsetDateTime) -> Result<()> {
     let closed = closing::called_off(tx, mission, now).await?;
+    let due = Some(mission.client_id).filter(|_| closed.indemnity_due);
+    let due = notices(mission, NotificationType::CancellationDue, due);
+    let due = due.map(|due| due.once(format!("notify:cancellation-due:{}", mission.id)));
+    ledger::enqueue(tx, due.collect::<Vec<_>>()).await?;
     payments::closed(tx, &closed).await
 }
 

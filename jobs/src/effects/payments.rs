@@ -1,7 +1,9 @@
 //! What money sets off.
 
+use domain::contracts::COMPLETED_AFTER;
 use domain::error::Result;
 use domain::ids::UserId;
+use domain::invoices::Invoice;
 use domain::notifications::{NewNotification, NotificationType};
 use domain::payments::accounts::Synced;
 use domain::payments::closing::Closed;
@@ -16,7 +18,7 @@ use time::OffsetDateTime;
 use crate::alert_money::{AlertMoney, MoneyTrouble};
 use crate::ledger::{self, NewJob};
 use crate::settle_payment::SettleCause;
-use crate::{CancelPayment, Notify, PayOut, RefundPayment, SettlePayment, SyncConnect};
+use crate::{CancelPayment, CompleteContract, Notify, PayOut, RefundPayment, SettlePayment, SyncConnect};
 
 /// An event of Stripe was stored for the first time.
 pub async fn event_stored(tx: &mut Tx, event: &StripeEvent) -> Result<()> {
@@ -48,13 +50,17 @@ fn alert(what: MoneyTrouble, cause: String, detail: String) -> NewJob {
 
 /// A payment was looked at: what came of it is told, and what has to go back goes back.
 pub async fn settled(tx: &mut Tx, settled: &Settled, now: OffsetDateTime) -> Result<()> {
-    let Settled { payment, paid, booking, refunds, payouts, dispute, mismatch } = settled;
+    let Settled { payment, paid, booking, closed, dispute, mismatch } = settled;
+    self::closed(tx, closed).await?;
     let cause = format!("payment:{}", payment.id);
-    let mut jobs: Vec<_> = refunds.iter().filter(|requested| !requested.again).map(refund).collect();
-    jobs.extend(payouts.iter().map(payout));
+    let mut jobs = Vec::new();
     if *paid {
         jobs.push(notice(payment, payment.payer_id, NotificationType::PaymentConfirmed, &cause));
         jobs.push(notice(payment, payment.talent_id, NotificationType::PaymentReceived, &cause));
+        if let (Some(contract_id), None) = (payment.contract_id, payment.mission_id) {
+            let complete = NewJob::of(&CompleteContract { contract_id });
+            jobs.push(complete.at(now + COMPLETED_AFTER));
+        }
     }
     if *mismatch {
         let came = money::in_words(payment.mismatch_cents.unwrap_or_default(), "fr");
@@ -83,7 +89,7 @@ pub async fn settled(tx: &mut Tx, settled: &Settled, now: OffsetDateTime) -> Res
 
 /// The work of payments ended: what is owed is paid out, what is not goes back, what was not paid is asked for no more.
 pub async fn closed(tx: &mut Tx, closed: &Closed) -> Result<()> {
-    let Closed { refunds, payouts, unwanted, supplement } = closed;
+    let Closed { refunds, payouts, unwanted, supplement, hand_in, indemnity_due: _ } = closed;
     let jobs = refunds.iter().filter(|requested| !requested.again).map(refund);
     let jobs = jobs.chain(payouts.iter().map(payout));
     let jobs =
@@ -91,6 +97,7 @@ pub async fn closed(tx: &mut Tx, closed: &Closed) -> Result<()> {
     let jobs = jobs.chain(supplement.iter().map(|payment| {
         notice(payment, payment.payer_id, NotificationType::SupplementDue, &format!("payment:{}", payment.id))
     }));
+    let jobs = jobs.chain(hand_in.iter().map(|payment| super::chorus::hand_in(*payment)));
     ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await
 }
 
@@ -108,6 +115,34 @@ pub async fn refunded(tx: &mut Tx, refunded: &Refunded) -> Result<()> {
     let talent = notice(payment, payment.talent_id, NotificationType::PaymentReduced, &cause);
     ledger::enqueue(tx, payer.into_iter().chain([talent])).await?;
     unblocked(tx, payment.talent_id).await
+}
+
+/// What a public body had paid is owed to it: a person makes the transfer and says so, the talent learns that its share has shrunk, and
+/// Chorus Pro gets the credit note.
+pub async fn refund_owed(
+    tx: &mut Tx,
+    refunded: &Refunded,
+    credited: &[Invoice],
+    now: OffsetDateTime,
+) -> Result<()> {
+    let Refunded { payment, refund, .. } = refunded;
+    let cause = format!("refund:{}", refund.id);
+    let cents = money::in_words(refund.amount_cents, "fr");
+    let detail = format!("Remboursement {} du paiement {} : {cents}", refund.id, payment.id);
+    let jobs = [
+        notice(payment, payment.talent_id, NotificationType::PaymentReduced, &cause),
+        alert(MoneyTrouble::TransferDue, format!("transfer:{}", refund.id), detail),
+    ];
+    ledger::enqueue(tx, jobs).await?;
+    super::chorus::credited(tx, credited, now).await?;
+    unblocked(tx, payment.talent_id).await
+}
+
+/// A person has transferred it: its payer hears of it.
+pub async fn refund_transferred(tx: &mut Tx, refunded: &Refunded) -> Result<()> {
+    let Refunded { payment, refund, .. } = refunded;
+    let cause = format!("refund:{}", refund.id);
+    ledger::enqueue(tx, [notice(payment, payment.payer_id, NotificationType::RefundMade, &cause)]).await
 }
 
 /// Stripe refused a refund, or to take back what a talent had got.

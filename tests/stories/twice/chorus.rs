@@ -2,6 +2,7 @@
 
 use jobs::PollChorus;
 use jobs::ledger::NewJob;
+use serde_json::json;
 use time::Duration;
 
 use super::Delivered;
@@ -9,8 +10,9 @@ use crate::chorus::Public;
 
 pub(super) async fn play(twice: &mut Delivered) {
     let mut public = Public::new(100_000).await;
-    let (_, paid) = public.deferred().await;
+    let (mission, paid) = public.deferred().await;
     twice.again(&public.money.world).await;
+    public.money.accepted(&mission, 480).await;
     for wait in [Duration::hours(34), Duration::seconds(10)] {
         pass(&mut public, twice, wait).await;
     }
@@ -21,10 +23,18 @@ pub(super) async fn play(twice: &mut Delivered) {
     public.chorus.say("MISE_EN_PAIEMENT", None);
     look(&public, twice).await;
     assert_eq!(public.submission(&paid).await["status"], "PAID");
+    let part = json!({ "amountCents": 5_000, "reason": "Geste commercial" });
+    public.money.admin.post(&format!("/api/v1/payments/{paid}/refund"), part).await.expect(201);
+    twice.again(&public.money.world).await;
+    pass(&mut public, twice, Duration::seconds(10)).await;
+    look(&public, twice).await;
+    let taken = "select count(*) from chorus_credits where status = 'PAID'";
+    assert_eq!(public.money.world.count(taken).await, 1);
     public.money.world.end().await;
 
     let mut public = Public::new(100_000).await;
-    let (_, refused) = public.deferred().await;
+    let (mission, refused) = public.deferred().await;
+    public.money.accepted(&mission, 480).await;
     for wait in [Duration::hours(34), Duration::seconds(10)] {
         pass(&mut public, twice, wait).await;
     }
@@ -41,6 +51,6 @@ async fn pass(public: &mut Public, twice: &mut Delivered, wait: Duration) {
 }
 
 async fn look(public: &Public, twice: &mut Delivered) {
-    public.money.world.enqueue(NewJob::of(&PollChorus { payment_id: None })).await;
+    public.money.world.enqueue(NewJob::of(&PollChorus { payment_id: None, credit_note_id: None })).await;
     twice.again(&public.money.world).await;
 }

@@ -44,4 +44,17 @@ pub(super) async fn play(twice: &mut Delivered) {
     let id = asked["paymentId"].as_str().unwrap();
     assert_eq!(money.payment(id).await["status"], "CANCELLED");
     money.world.end().await;
+
+    let money = Money::new().await;
+    let contract = money.quoted().await;
+    let payment = money.bill(&contract).await.expect(201);
+    money.stripe.pay(&money.intent_of(&payment).await);
+    money.drain().await;
+    twice.again(&money.world).await;
+    money.advance(Duration::days(14));
+    twice.again(&money.world).await;
+    let completed = "select count(*) from contracts where status = 'COMPLETED'";
+    assert_eq!(money.world.count(completed).await, 1);
+    money.check().await;
+    money.world.end().await;
 }
