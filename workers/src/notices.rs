@@ -2,7 +2,7 @@
 
 use domain::ids::UserId;
 use domain::notifications::{About, NotificationType};
-use domain::{bookings, contracts, quotes};
+use domain::{bookings, contracts, instructions, missions, quotes};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
@@ -21,6 +21,14 @@ pub async fn is_news(
             let contract = contracts::get(conn, id).await?;
             let missing = |(side, user)| user == to && !contract.has_signed(side);
             Ok(contract.is_pending() && contract.sign_by > now && contract.people().into_iter().any(missing))
+        }
+        (NotificationType::MissionTomorrow | NotificationType::MissionSoon, About::Mission(id)) => {
+            Ok(missions::get(conn, id).await?.is_ahead(now))
+        }
+        (NotificationType::InstructionsUpdated, About::Mission(id)) => {
+            let instructions = instructions::find(conn, id).await?;
+            let mut readers = instructions.iter().flat_map(|instructions| &instructions.readers);
+            Ok(readers.any(|reader| reader.talent_id == to && reader.read_at.is_none()))
         }
         (notice, About::Booking(id)) => Ok(bookings::is_news(&bookings::get(conn, id).await?, notice, now)),
         _ => Ok(true),
