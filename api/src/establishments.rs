@@ -58,6 +58,9 @@ pub struct EstablishmentView {
     /// The service that Chorus Pro asks public bodies' invoices for.
     #[oai(validator(max_length = 100))]
     chorus_service_code: Option<String>,
+    /// By talents who worked there.
+    total_reviews: i32,
+    average_rating: f64,
 }
 
 impl From<Establishment> for EstablishmentView {
@@ -81,6 +84,8 @@ impl From<Establishment> for EstablishmentView {
             billing_email: site.billing_email,
             vat_number: site.vat_number,
             chorus_service_code: site.chorus_service_code,
+            total_reviews: site.total_reviews,
+            average_rating: f64::from(site.average_rating) / 100.0,
         }
     }
 }

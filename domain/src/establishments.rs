@@ -51,6 +51,9 @@ pub struct Establishment {
     pub vat_number: Option<String>,
     /// The service that Chorus Pro asks public bodies' invoices for.
     pub chorus_service_code: Option<String>,
+    pub total_reviews: i32,
+    /// Hundredths of a star.
+    pub average_rating: i16,
 }
 
 /// What a member changes of a site; what is absent stays. The credit line is not theirs to set.
@@ -111,7 +114,7 @@ pub async fn find_own(conn: &mut PgConnection, user: UserId) -> Result<Option<Es
         r#"select e.id as "id: _", e.name, e.structure_type as "structure_type: _", e.organization_type as "organization_type: _",
                   e.siret, e.contact_name, e.contact_phone, e.address, e.city, e.postal_code, e.latitude, e.longitude,
                   e.credit_limit_cents, e.billing_name, e.billing_address, e.billing_email, e.vat_number,
-                  e.chorus_service_code
+                  e.chorus_service_code, e.total_reviews, e.average_rating
              from establishment_members m join establishments e on e.id = m.establishment_id
             where m.user_id = $1 order by m.joined_at, e.id limit 1"#,
         user.0,

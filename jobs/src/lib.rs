@@ -7,9 +7,11 @@ pub mod alert_operations;
 pub mod alert_report;
 pub mod alert_unfilled;
 pub mod auto_validate_report;
+pub mod award_points;
 pub mod cancel_cascade;
 pub mod cancel_payment;
 pub mod check_assignment;
+pub mod check_points;
 pub mod close_room;
 pub mod conclude_booking;
 pub mod digest_unread;
@@ -42,7 +44,9 @@ pub mod remind_booking;
 pub mod remind_quote;
 pub mod remind_signature;
 pub mod render_document;
+pub mod request_booking_review;
 pub mod request_password_reset;
+pub mod reverse_points;
 pub mod schedule;
 pub mod send_mail;
 pub mod send_signature_code;
@@ -55,9 +59,11 @@ pub use alert_operations::AlertOperations;
 pub use alert_report::AlertReport;
 pub use alert_unfilled::{AlertUnfilled, Occasion};
 pub use auto_validate_report::AutoValidateReport;
+pub use award_points::AwardPoints;
 pub use cancel_cascade::CancelCascade;
 pub use cancel_payment::CancelPayment;
 pub use check_assignment::CheckAssignment;
+pub use check_points::CheckPoints;
 pub use close_room::CloseRoom;
 pub use conclude_booking::ConcludeBooking;
 pub use digest_unread::DigestUnread;
@@ -88,7 +94,9 @@ pub use remind_booking::{RemindBooking, Reminder};
 pub use remind_quote::RemindQuote;
 pub use remind_signature::RemindSignature;
 pub use render_document::RenderDocument;
+pub use request_booking_review::RequestBookingReview;
 pub use request_password_reset::RequestPasswordReset;
+pub use reverse_points::ReversePoints;
 pub use send_mail::{Mail, SendMail};
 pub use send_signature_code::SendSignatureCode;
 pub use settle_payment::SettlePayment;
@@ -102,9 +110,11 @@ pub const KINDS: &[Policy] = &[
     AlertReport::POLICY,
     AlertUnfilled::POLICY,
     AutoValidateReport::POLICY,
+    AwardPoints::POLICY,
     CancelCascade::POLICY,
     CancelPayment::POLICY,
     CheckAssignment::POLICY,
+    CheckPoints::POLICY,
     CloseRoom::POLICY,
     ConcludeBooking::POLICY,
     DigestUnread::POLICY,
@@ -134,7 +144,9 @@ pub const KINDS: &[Policy] = &[
     RemindQuote::POLICY,
     RemindSignature::POLICY,
     RenderDocument::POLICY,
+    RequestBookingReview::POLICY,
     RequestPasswordReset::POLICY,
+    ReversePoints::POLICY,
     SendMail::POLICY,
     SendSignatureCode::POLICY,
     SettlePayment::POLICY,

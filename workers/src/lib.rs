@@ -13,10 +13,12 @@ mod alert_operations;
 mod alert_report;
 mod alert_unfilled;
 mod auto_validate_report;
+mod award_points;
 mod calendar;
 mod cancel_cascade;
 mod cancel_payment;
 mod check_assignment;
+mod check_points;
 mod close_room;
 mod conclude_booking;
 mod digest_unread;
@@ -47,7 +49,9 @@ mod remind_booking;
 mod remind_quote;
 mod remind_signature;
 mod render_document;
+mod request_booking_review;
 mod request_password_reset;
+mod reverse_points;
 mod send_mail;
 mod send_signature_code;
 mod settle_payment;
@@ -101,9 +105,11 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(alert_report::run)
         .on(alert_unfilled::run)
         .on(auto_validate_report::run)
+        .on(award_points::run)
         .on(cancel_cascade::run)
         .on(cancel_payment::run)
         .on(check_assignment::run)
+        .on(check_points::run)
         .on(close_room::run)
         .on(conclude_booking::run)
         .on(digest_unread::run)
@@ -133,7 +139,9 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(remind_quote::run)
         .on(remind_signature::run)
         .on(render_document::run)
+        .on(request_booking_review::run)
         .on(request_password_reset::run)
+        .on(reverse_points::run)
         .on(send_mail::run)
         .on(send_signature_code::run)
         .on(settle_payment::run)

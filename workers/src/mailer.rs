@@ -188,6 +188,7 @@ const TEXTS: &[(&str, &str)] = texts![
     "unread-messages",
     "notice",
     "money-alert",
+    "points-alert",
     "signature-code"
 ];
 

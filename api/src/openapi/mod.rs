@@ -34,6 +34,8 @@ apis! {
         crate::establishments::EstablishmentsApi,
         crate::exclusions::ExclusionsApi,
         crate::professions::ProfessionsApi,
+        crate::reviews::ReviewsApi,
+        crate::growth::GrowthApi,
     ]
     [
         crate::missions::MissionsApi,
@@ -68,6 +70,8 @@ apis! {
     ]
     [
         crate::admin::AdminApi,
+        crate::growth::admin::GrowthAdminApi,
+        crate::proofs::ProofsApi,
         crate::queues::QueuesApi,
     ]
 }

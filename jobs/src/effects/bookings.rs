@@ -7,15 +7,19 @@ use domain::ids::UserId;
 use domain::notifications::{About, NotificationType};
 use domain::payments::closing;
 use domain::services::ServiceType;
+use domain::standing::Side;
 use domain::video_events::Received;
 use domain::{Tx, messages};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::ledger::{self, NewJob};
 use crate::{
     CloseRoom, ConcludeBooking, ContractOf, DraftContract, ExpireBooking, Notify, ProcessVideoEvent,
-    RemindBooking, Reminder,
+    RemindBooking, Reminder, RequestBookingReview,
 };
+
+/// How long after a session its two are asked how it was †.
+const REVIEW_AFTER: Duration = Duration::HOUR;
 
 fn notice(booking: &Booking, kind: NotificationType, user_id: UserId) -> NewJob {
     NewJob::of(&Notify { user_id, kind, about: About::Booking(booking.id) })
@@ -125,11 +129,26 @@ pub async fn progressed(tx: &mut Tx, progress: &Progress, now: OffsetDateTime) -
 /// A session took place.
 pub async fn completed(tx: &mut Tx, completed: &Completed, now: OffsetDateTime) -> Result<()> {
     let booking = &completed.booking;
-    ledger::enqueue(tx, both(booking, NotificationType::BookingCompleted)).await?;
+    let request = NewJob::of(&RequestBookingReview { booking_id: booking.id }).at(now + REVIEW_AFTER);
+    let jobs = both(booking, NotificationType::BookingCompleted).into_iter().chain([request]);
+    ledger::enqueue(tx, jobs).await?;
     contracts::mark_completed(tx, Source::Booking(booking.id), now).await?;
     let closed = closing::booking_completed(tx, booking.id, now).await?;
     super::payments::closed(tx, &closed).await?;
     say(tx, booking, "La séance est terminée.", now).await
+}
+
+/// Who has not said how a session was is asked, once however often the job is delivered.
+pub async fn review_requested(tx: &mut Tx, booking: &Booking, silent: &[Side]) -> Result<()> {
+    let kind = NotificationType::BookingReviewRequested;
+    let notices = silent.iter().map(|side| {
+        let user = match side {
+            Side::Client => booking.client_id,
+            Side::Talent => booking.talent_id,
+        };
+        notice(booking, kind, user).once(format!("notify:{}:{}:{user}", booking.id, kind.code()))
+    });
+    ledger::enqueue(tx, notices).await
 }
 
 /// The video server told something of a booking: it is read by a job, so that the server is answered at once.

@@ -9,7 +9,7 @@ use domain::reports::{Contested, Submitted, TimeUp, VALIDATED_AFTER, Validated};
 use domain::{Tx, users};
 use time::OffsetDateTime;
 
-use super::{contracts, mission_reported, notices, payments, told};
+use super::{contracts, growth, mission_reported, notices, payments, told};
 use crate::ledger::{self, NewJob};
 use crate::{AutoValidateReport, CheckAssignment, Notify};
 
@@ -66,6 +66,7 @@ pub async fn validated(tx: &mut Tx, validated: &Validated) -> Result<()> {
     let Validated { report, closed } = validated;
     ledger::enqueue(tx, [notice(report.mission_id, report.talent_id, NotificationType::ReportValidated)])
         .await?;
+    growth::worked(tx, report).await?;
     payments::closed(tx, closed).await
 }
 

@@ -1,0 +1,36 @@
+//! What reviews set off.
+
+use domain::Tx;
+use domain::error::Result;
+use domain::growth::points::Action;
+use domain::ids::UserId;
+use domain::notifications::{About, NotificationType};
+use domain::reviews::Review;
+use domain::standing::Side;
+use time::OffsetDateTime;
+
+use super::growth;
+use crate::Notify;
+use crate::ledger::{self, NewJob};
+
+/// A review was written: the other side hears of it, and its author has earned something.
+pub async fn written(tx: &mut Tx, review: &Review, now: OffsetDateTime) -> Result<()> {
+    let jobs = [
+        notice(review, NotificationType::ReviewReceived, review.reviewed()),
+        growth::award(review.author_id, Action::ReviewGiven, review.id.0),
+    ];
+    ledger::enqueue(tx, jobs).await?;
+    match review.side {
+        Side::Client => growth::judged(tx, review.talent_id, now).await,
+        Side::Talent => Ok(()),
+    }
+}
+
+/// A review was answered: its author hears of it.
+pub async fn answered(tx: &mut Tx, review: &Review) -> Result<()> {
+    ledger::enqueue(tx, [notice(review, NotificationType::ReviewAnswered, review.author_id)]).await
+}
+
+fn notice(review: &Review, kind: NotificationType, user_id: UserId) -> NewJob {
+    NewJob::of(&Notify { user_id, kind, about: About::Review(review.id) })
+}
