@@ -103,7 +103,7 @@ impl From<Review> for ReviewView {
     }
 }
 
-/// A review, as the two sides of the work read it.
+/// A review, as the two sides of the work read it: written by one side, about the other.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
 struct OwnReview {
@@ -111,7 +111,6 @@ struct OwnReview {
     mission_id: Option<Uuid>,
     assignment_id: Option<Uuid>,
     booking_id: Option<Uuid>,
-    /// Who wrote it; the other side is reviewed.
     side: WorkSide,
     /// An establishment's name, or a first name and an initial.
     #[oai(validator(max_length = 120))]

@@ -76,7 +76,7 @@ async fn take_back(run: &Run<App>, user: UserId) -> Result<(), JobError> {
     let Some(referrer) = referrer else { return Ok(()) };
     let mut tx = run.begin().await?;
     if let Some(reversed) = points::reverse(&mut tx, referrer, Action::Referral, user.0, now).await? {
-        effects::growth::changed(&mut tx, &reversed, now).await?;
+        effects::growth::changed(&mut tx, &[reversed], now).await?;
     }
     tx.commit().await?;
     Ok(())

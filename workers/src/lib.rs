@@ -105,7 +105,7 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(alert_report::run)
         .on(alert_unfilled::run)
         .on(auto_validate_report::run)
-        .on(award_points::run)
+        .on_together(16, award_points::run)
         .on(cancel_cascade::run)
         .on(cancel_payment::run)
         .on(check_assignment::run)

@@ -10,6 +10,6 @@ pub async fn run(job: ReversePoints, run: Run<App>) -> JobResult {
     let mut tx = run.begin().await?;
     let reversed = points::reverse(&mut tx, job.user_id, job.action, job.reference, now).await?;
     let Some(reversed) = reversed else { return run.done_without_effects() };
-    effects::growth::changed(&mut tx, &reversed, now).await?;
+    effects::growth::changed(&mut tx, &[reversed], now).await?;
     run.done(tx).await
 }

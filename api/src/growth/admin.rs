@@ -61,9 +61,10 @@ impl GrowthAdminApi {
         let mut tx = app.db.begin().await?;
         let adjusted =
             points::adjust(&mut tx, UserId(id.0), points, reason.as_ref(), caller.0.user, now).await?;
-        effects::growth::changed(&mut tx, &adjusted, now).await?;
+        let entry = adjusted.entry.clone();
+        effects::growth::changed(&mut tx, &[adjusted], now).await?;
         tx.commit().await?;
-        Ok(PointsAdjusted::Adjusted(Json(adjusted.entry.into())))
+        Ok(PointsAdjusted::Adjusted(Json(entry.into())))
     }
 
     /// Set somebody's tags

@@ -95,15 +95,13 @@ impl From<Level> for LevelNeeds {
     }
 }
 
-/// Where the caller stands.
+/// Where the caller stands; only talents have levels.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
 struct GrowthView {
     /// Sum of the points log.
     points: i32,
-    /// Of a talent.
     level: Option<TalentLevel>,
-    /// Of a talent, unless there is none above.
     next_level: Option<LevelNeeds>,
     #[oai(validator(max_length = 8))]
     referral_code: String,
@@ -194,7 +192,7 @@ struct ReferralPage {
     next_cursor: Option<String>,
 }
 
-/// A place of the leaderboard.
+/// A place of the leaderboard; only talents have levels.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
 struct LeaderboardPlace {
@@ -205,7 +203,6 @@ struct LeaderboardPlace {
     #[oai(validator(max_length = 4))]
     last_initial: Option<String>,
     points: i32,
-    /// Of a talent.
     level: Option<TalentLevel>,
     is_me: bool,
 }

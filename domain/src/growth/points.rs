@@ -71,19 +71,6 @@ pub struct Changed {
     pub points: i32,
 }
 
-/// Entries as they are read; the rest of the statement says which.
-macro_rules! select_entries {
-    ($rest:literal, $($argument:expr),* $(,)?) => {
-        sqlx::query_as!(
-            Entry,
-            r#"select id as "id: _", user_id as "user_id: _", action as "action: _", reference, points,
-                      reverses_id as "reverses_id: _", reason, created_at
-                 from point_entries "# + $rest,
-            $($argument),*
-        )
-    };
-}
-
 /// Gives what an action is worth, once for each reference, where it was earned: what the job says is looked at again.
 pub async fn award(
     conn: &mut PgConnection,
@@ -281,17 +268,36 @@ pub async fn adjust(
 }
 
 async fn changed(conn: &mut PgConnection, id: PointEntryId) -> Result<Changed> {
-    let entry = select_entries!("where id = $1", id.0).fetch_one(&mut *conn).await?;
-    let points = sqlx::query_scalar!("select points from users where id = $1", entry.user_id.0);
-    Ok(Changed { points: points.fetch_one(conn).await?, entry })
+    let row = sqlx::query!(
+        r#"select e.user_id as "user_id: UserId", e.action as "action: Action", e.reference, e.points,
+                  e.reverses_id as "reverses_id: PointEntryId", e.reason, e.created_at, u.points as sum
+             from point_entries e join users u on u.id = e.user_id where e.id = $1"#,
+        id.0,
+    );
+    let row = row.fetch_one(conn).await?;
+    let entry = Entry {
+        id,
+        user_id: row.user_id,
+        action: row.action,
+        reference: row.reference,
+        points: row.points,
+        reverses_id: row.reverses_id,
+        reason: row.reason,
+        created_at: row.created_at,
+    };
+    Ok(Changed { entry, points: row.sum })
 }
 
 /// Somebody's log, newest first.
 pub async fn list(conn: &mut PgConnection, user: UserId, page: Page) -> Result<(Vec<Entry>, Option<Cursor>)> {
     let (after, after_id) = page.after.map(|cursor| (cursor.created_at, cursor.id)).unzip();
-    let rows = select_entries!(
-        "where user_id = $1 and ($2::timestamptz is null or (created_at, id) < ($2, $3))
-         order by created_at desc, id desc limit $4",
+    let rows = sqlx::query_as!(
+        Entry,
+        r#"select id as "id: _", user_id as "user_id: _", action as "action: _", reference, points,
+                  reverses_id as "reverses_id: _", reason, created_at
+             from point_entries
+            where user_id = $1 and ($2::timestamptz is null or (created_at, id) < ($2, $3))
+            order by created_at desc, id desc limit $4"#,
         user.0,
         after,
         after_id,

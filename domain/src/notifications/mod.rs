@@ -38,7 +38,7 @@ pub enum About {
     #[serde(rename = "documentId")]
     Proof(ProofId),
     /// One's own points, level and referrals.
-    #[serde(rename = "userId")]
+    #[serde(rename = "accountId")]
     Growth(UserId),
 }
 

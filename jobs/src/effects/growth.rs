@@ -72,22 +72,25 @@ pub async fn registered(tx: &mut Tx, user: UserId) -> Result<()> {
     ledger::enqueue(tx, referrer.map(|referrer| notice(referrer, NotificationType::ReferralRegistered))).await
 }
 
-/// Points were given or taken back: their owner reads it, in the app and live.
-pub async fn changed(tx: &mut Tx, changed: &Changed, now: OffsetDateTime) -> Result<()> {
-    let Changed { entry, points } = changed;
-    let kind = match entry.points > 0 {
-        true => NotificationType::PointsEarned,
-        false => NotificationType::PointsTakenBack,
-    };
-    let notice = NewNotification {
-        user: entry.user_id,
-        kind,
-        data: serde_json::json!(About::Growth(entry.user_id)),
-        cause: format!("points:{}", entry.id),
-    };
-    let mut told = notifications::insert(tx, &[notice], now).await?;
-    let update = PointsUpdate { points: *points, delta: entry.points, action: entry.action };
-    told.push(Telling::new(entry.user_id, &update));
+/// Points were given or taken back: their owners read it, in the app and live.
+pub async fn changed(tx: &mut Tx, changed: &[Changed], now: OffsetDateTime) -> Result<()> {
+    let notices: Vec<_> = changed
+        .iter()
+        .map(|Changed { entry, .. }| NewNotification {
+            user: entry.user_id,
+            kind: match entry.points > 0 {
+                true => NotificationType::PointsEarned,
+                false => NotificationType::PointsTakenBack,
+            },
+            data: serde_json::json!(About::Growth(entry.user_id)),
+            cause: format!("points:{}", entry.id),
+        })
+        .collect();
+    let mut told = notifications::insert(tx, &notices, now).await?;
+    told.extend(changed.iter().map(|Changed { entry, points }| {
+        let update = PointsUpdate { points: *points, delta: entry.points, action: entry.action };
+        Telling::new(entry.user_id, &update)
+    }));
     live::tell(tx, now, told).await
 }
 
