@@ -125,7 +125,7 @@ impl From<Account> for Me {
             status: account.viewer.status.into(),
             points: account.points,
             referral_code: account.referral_code,
-            tags: Vec::new(),
+            tags: account.tags,
             profile: account.profile.into(),
             establishment: account.establishment.map(Into::into),
             created_at: account.created_at,
@@ -186,6 +186,7 @@ impl AuthApi {
         let mut tx = app.db.begin().await?;
         let user = users::insert(&mut tx, new, app.clock.now()).await?;
         effects::email_unverified(&mut tx, user.id).await?;
+        effects::growth::registered(&mut tx, user.id).await?;
         Ok(Registered::Created(Json(open_session(&app, tx, request, user).await?)))
     }
 

@@ -61,6 +61,9 @@ pub struct EstablishmentView {
     /// The order (numéro d’engagement) that they name where a payment names none of its own.
     #[oai(validator(max_length = 50))]
     chorus_order_reference: Option<String>,
+    /// By talents who worked there.
+    total_reviews: i32,
+    average_rating: f64,
 }
 
 impl From<Establishment> for EstablishmentView {
@@ -85,6 +88,8 @@ impl From<Establishment> for EstablishmentView {
             vat_number: site.vat_number,
             chorus_service_code: site.chorus_service_code,
             chorus_order_reference: site.chorus_order_reference,
+            total_reviews: site.total_reviews,
+            average_rating: f64::from(site.average_rating) / 100.0,
         }
     }
 }

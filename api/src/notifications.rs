@@ -32,6 +32,8 @@ struct NotificationLinks {
     message_id: Option<Uuid>,
     establishment_id: Option<Uuid>,
     invoice_id: Option<Uuid>,
+    review_id: Option<Uuid>,
+    document_id: Option<Uuid>,
 }
 
 /// A notification, in the reader's language.

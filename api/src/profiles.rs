@@ -230,11 +230,14 @@ impl ProfilesApi {
             is_video_enabled: change.is_video_enabled,
             is_marketplace_visible: change.is_marketplace_visible,
         };
-        let concerns_matching = patch.concerns_matching();
+        let (concerns_matching, shows_face) = (patch.concerns_matching(), patch.avatar_url.is_some());
         let names_address_alone = patch.names_address_alone();
         let profile = profiles::update(&mut tx, caller.0.user, patch).await?;
         if concerns_matching {
             effects::talent_changed(&mut tx, caller.0.user, app.clock.now()).await?;
+        }
+        if shows_face {
+            effects::growth::photo_set(&mut tx, caller.0.user).await?;
         }
         if names_address_alone {
             effects::address_named(&mut tx, AddressOf::Profile(caller.0.user)).await?;

@@ -2,6 +2,7 @@
 
 use domain::ids::{ServiceId, UserId};
 use domain::services::{self, NewService, Service, ServiceOption, ServicePatch};
+use jobs::effects;
 use poem::web::Data;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
@@ -225,6 +226,7 @@ impl ServicesApi {
         };
         let mut tx = app.db.begin().await?;
         let service = services::insert(&mut tx, caller.0.user, new, app.clock.now()).await?;
+        effects::growth::service_published(&mut tx, &service).await?;
         tx.commit().await?;
         Ok(ServiceCreated::Created(Json(service.into())))
     }

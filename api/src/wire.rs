@@ -30,6 +30,8 @@ pub enum Tag {
     Bookings,
     /// Conversations; live over the WebSocket, history here.
     Messages,
+    /// Points, levels, tags and referrals.
+    Growth,
     /// What one is told in the app.
     Notifications,
     /// Paying, being paid, giving back; invoices, and what they say.

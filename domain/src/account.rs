@@ -22,6 +22,7 @@ pub struct Account {
     pub locale: String,
     pub points: i32,
     pub referral_code: String,
+    pub tags: Vec<String>,
     pub created_at: OffsetDateTime,
     pub profile: Profile,
     pub establishment: Option<Establishment>,
@@ -35,7 +36,7 @@ pub async fn find(
 ) -> Result<Option<Account>> {
     let row = sqlx::query!(
         r#"select u.id as "user: UserId", u.role as "role: Role", u.status as "status: Status", u.email, u.phone, u.locale,
-                  u.points, u.referral_code, u.created_at, u.email_verified_at is not null as "email_verified!",
+                  u.points, u.referral_code, u.tags, u.created_at, u.email_verified_at is not null as "email_verified!",
                   (select new_email from email_changes where user_id = u.id and expires_at > $2) as pending_email,
                   p.first_name, p.last_name, p.avatar_url, p.bio, p.headline,
                   (select slug from professions where id = p.profession_id) as job_id, p.specialties,
@@ -51,7 +52,9 @@ pub async fn find(
                   e.longitude as "site_longitude?", e.credit_limit_cents as "credit_limit_cents?",
                   e.billing_name as "billing_name?", e.billing_address as "billing_address?",
                   e.billing_email as "billing_email?", e.vat_number as "vat_number?",
-                  e.chorus_service_code as "chorus_service_code?", e.chorus_order_reference as "chorus_order_reference?"
+                  e.chorus_service_code as "chorus_service_code?", e.chorus_order_reference as "chorus_order_reference?",
+                  e.total_reviews as "site_reviews?",
+                  e.average_rating as "site_rating?"
              from sessions s
              join users u on u.id = s.user_id
              join profiles p on p.user_id = u.id
@@ -72,6 +75,7 @@ pub async fn find(
         locale: row.locale,
         points: row.points,
         referral_code: row.referral_code,
+        tags: row.tags,
         created_at: row.created_at,
         profile: Profile {
             user_id: row.user,
@@ -119,6 +123,8 @@ pub async fn find(
             vat_number: row.vat_number,
             chorus_service_code: row.chorus_service_code,
             chorus_order_reference: row.chorus_order_reference,
+            total_reviews: row.site_reviews.unwrap_or_default(),
+            average_rating: row.site_rating.unwrap_or_default(),
         }),
     }))
 }

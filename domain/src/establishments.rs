@@ -54,6 +54,9 @@ pub struct Establishment {
     pub chorus_service_code: Option<String>,
     /// The order that they name (numéro d'engagement).
     pub chorus_order_reference: Option<String>,
+    pub total_reviews: i32,
+    /// Hundredths of a star.
+    pub average_rating: i16,
 }
 
 /// What a member changes of a site; what is absent stays. The credit line is not theirs to set.
@@ -116,7 +119,7 @@ pub async fn find_own(conn: &mut PgConnection, user: UserId) -> Result<Option<Es
         r#"select e.id as "id: _", e.name, e.structure_type as "structure_type: _", e.organization_type as "organization_type: _",
                   e.siret, e.contact_name, e.contact_phone, e.address, e.city, e.postal_code, e.latitude, e.longitude,
                   e.credit_limit_cents, e.billing_name, e.billing_address, e.billing_email, e.vat_number,
-                  e.chorus_service_code, e.chorus_order_reference
+                  e.chorus_service_code, e.chorus_order_reference, e.total_reviews, e.average_rating
              from establishment_members m join establishments e on e.id = m.establishment_id
             where m.user_id = $1 order by m.joined_at, e.id limit 1"#,
         user.0,

@@ -7,9 +7,11 @@ pub mod alert_operations;
 pub mod alert_report;
 pub mod alert_unfilled;
 pub mod auto_validate_report;
+pub mod award_points;
 pub mod cancel_cascade;
 pub mod cancel_payment;
 pub mod check_assignment;
+pub mod check_points;
 pub mod close_room;
 pub mod complete_contract;
 pub mod conclude_booking;
@@ -46,6 +48,7 @@ pub mod remind_signature;
 pub mod render_document;
 pub mod request_password_reset;
 pub mod request_review;
+pub mod reverse_points;
 pub mod schedule;
 pub mod send_mail;
 pub mod send_signature_code;
@@ -59,9 +62,11 @@ pub use alert_operations::AlertOperations;
 pub use alert_report::AlertReport;
 pub use alert_unfilled::{AlertUnfilled, Occasion};
 pub use auto_validate_report::AutoValidateReport;
+pub use award_points::AwardPoints;
 pub use cancel_cascade::CancelCascade;
 pub use cancel_payment::CancelPayment;
 pub use check_assignment::CheckAssignment;
+pub use check_points::CheckPoints;
 pub use close_room::CloseRoom;
 pub use complete_contract::CompleteContract;
 pub use conclude_booking::ConcludeBooking;
@@ -96,6 +101,7 @@ pub use remind_signature::RemindSignature;
 pub use render_document::RenderDocument;
 pub use request_password_reset::RequestPasswordReset;
 pub use request_review::RequestReview;
+pub use reverse_points::ReversePoints;
 pub use send_mail::{Mail, SendMail};
 pub use send_signature_code::SendSignatureCode;
 pub use settle_payment::SettlePayment;
@@ -110,9 +116,11 @@ pub const KINDS: &[Policy] = &[
     AlertReport::POLICY,
     AlertUnfilled::POLICY,
     AutoValidateReport::POLICY,
+    AwardPoints::POLICY,
     CancelCascade::POLICY,
     CancelPayment::POLICY,
     CheckAssignment::POLICY,
+    CheckPoints::POLICY,
     CloseRoom::POLICY,
     CompleteContract::POLICY,
     ConcludeBooking::POLICY,
@@ -146,6 +154,7 @@ pub const KINDS: &[Policy] = &[
     RenderDocument::POLICY,
     RequestPasswordReset::POLICY,
     RequestReview::POLICY,
+    ReversePoints::POLICY,
     SendMail::POLICY,
     SendSignatureCode::POLICY,
     SettlePayment::POLICY,

@@ -1,5 +1,6 @@
 //! What comes back by the clock. Minutes are spread, so that nothing meets at full hours; nights are those of Paris.
 
+use crate::check_points::CheckPoints;
 use crate::digest_unread::DigestUnread;
 use crate::draft_missing_contracts::DraftMissingContracts;
 use crate::ledger::{Cron, Every, NewJob};
@@ -22,6 +23,7 @@ pub const SCHEDULE: &[Cron] = &[
     line("purge-sessions", Every::DayAt(4, 23), || NewJob::of(&Purge { stale: Stale::Sessions })),
     line("purge-networks", Every::DayAt(4, 37), || NewJob::of(&Purge { stale: Stale::Networks })),
     line("reconcile-stripe", Every::DayAt(5, 11), || NewJob::of(&ReconcileStripe {})),
+    line("check-points", Every::DayAt(5, 29), || NewJob::of(&CheckPoints {})),
     line("purge-video-events", Every::DayAt(4, 43), || NewJob::of(&Purge { stale: Stale::VideoEvents })),
     line("purge-places", Every::DayAt(4, 53), || NewJob::of(&Purge { stale: Stale::Places })),
 ];

@@ -127,7 +127,7 @@ impl Shift {
 }
 
 /// Passes the time of a mission that was signed: held as planned, and reported with these minutes.
-async fn held(money: &mut Money, mission: &str, minutes: i32) {
+pub async fn held(money: &mut Money, mission: &str, minutes: i32) {
     let start = start_of(&money.client, mission).await;
     money.advance(start - money.world.clock.now());
     money.drain().await;

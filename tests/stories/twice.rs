@@ -17,6 +17,7 @@ use crate::world::{World, mission};
 
 mod bookings;
 mod chorus;
+mod growth;
 mod hub;
 mod money;
 
@@ -194,6 +195,7 @@ async fn every_kind_of_job_is_harmless_the_second_time() {
 
     bookings::play(&mut twice).await;
     hub::play(&mut twice).await;
+    growth::play(&mut twice).await;
     chorus::play(&mut twice).await;
     money::play(&mut twice).await;
 

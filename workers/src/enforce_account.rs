@@ -1,9 +1,12 @@
+use domain::growth::points::{self, Action};
+use domain::growth::referrals;
+use domain::ids::UserId;
 use domain::users::{self, Status};
 use domain::{account_decisions, assignments, auth_tokens, bookings, email_changes, missions, sessions};
 use jobs::{EnforceAccount, effects};
 
 use crate::App;
-use crate::engine::{JobResult, Run};
+use crate::engine::{JobError, JobResult, Run};
 
 /// Brings everything that hangs on an account in line with its status, whatever decided it, and tells the person once.
 ///
@@ -45,6 +48,10 @@ pub async fn run(job: EnforceAccount, run: Run<App>) -> JobResult {
         drop(conn);
     }
 
+    if status == Status::Banned {
+        take_back(&run, user).await?;
+    }
+
     let mut tx = run.begin().await?;
     users::lock(&mut tx, user).await?;
     if users::get(&mut tx, user).await?.status == Status::Banned {
@@ -56,4 +63,21 @@ pub async fn run(job: EnforceAccount, run: Run<App>) -> JobResult {
         effects::account_enforced(&mut tx, user, decision).await?;
     }
     run.done(tx).await
+}
+
+/// The points of somebody who is banned, and what their registration gave to whoever recommended the platform: one user's row at a
+/// time.
+async fn take_back(run: &Run<App>, user: UserId) -> Result<(), JobError> {
+    let now = run.app.clock.now();
+    let mut tx = run.begin().await?;
+    points::reverse_all(&mut tx, user, now).await?;
+    let referrer = referrals::find_referrer(&mut tx, user).await?;
+    tx.commit().await?;
+    let Some(referrer) = referrer else { return Ok(()) };
+    let mut tx = run.begin().await?;
+    if let Some(reversed) = points::reverse(&mut tx, referrer, Action::Referral, user.0, now).await? {
+        effects::growth::changed(&mut tx, &[reversed], now).await?;
+    }
+    tx.commit().await?;
+    Ok(())
 }

@@ -13,10 +13,12 @@ mod alert_operations;
 mod alert_report;
 mod alert_unfilled;
 mod auto_validate_report;
+mod award_points;
 mod calendar;
 mod cancel_cascade;
 mod cancel_payment;
 mod check_assignment;
+mod check_points;
 mod close_room;
 mod complete_contract;
 mod conclude_booking;
@@ -53,6 +55,7 @@ mod render_document;
 mod request_password_reset;
 mod request_review;
 mod retry_after;
+mod reverse_points;
 mod send_mail;
 mod send_signature_code;
 mod settle_payment;
@@ -107,9 +110,11 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(alert_report::run)
         .on(alert_unfilled::run)
         .on(auto_validate_report::run)
+        .on_together(16, award_points::run)
         .on(cancel_cascade::run)
         .on(cancel_payment::run)
         .on(check_assignment::run)
+        .on(check_points::run)
         .on(close_room::run)
         .on(complete_contract::run)
         .on(conclude_booking::run)
@@ -143,6 +148,7 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(render_document::run)
         .on(request_password_reset::run)
         .on(request_review::run)
+        .on(reverse_points::run)
         .on(send_mail::run)
         .on(send_signature_code::run)
         .on(settle_payment::run)

@@ -1,14 +1,13 @@
-use domain::{missions, reports};
+use domain::reviews;
 use jobs::{RequestReview, effects};
 
 use crate::App;
 use crate::engine::{JobResult, Run};
 
-/// Whatever became of the report since: how the mission went can be said at once.
+/// Nothing where both have spoken, or the session did not count in the end.
 pub async fn run(job: RequestReview, run: Run<App>) -> JobResult {
     let mut tx = run.begin().await?;
-    let report = reports::get(&mut tx, job.report_id).await?;
-    let mission = missions::get(&mut tx, report.mission_id).await?;
-    effects::hub::review_due(&mut tx, &report, &mission).await?;
+    let silent = reviews::list_silent(&mut tx, job.of).await?;
+    effects::reviews::requested(&mut tx, job.of, &silent).await?;
     run.done(tx).await
 }

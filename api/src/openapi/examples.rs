@@ -16,8 +16,10 @@ PriceLine.amountCents 9000
 amountCents 10800
 attachments []
 attempt 1
+author "EHPAD Les Tilleuls"
 available true
 avatarUrl "https://cdn.example/nadia.webp"
+LevelNeeds.averageRating 4.5
 averageRating 4.8
 baseCents 9000
 baseQuantity 60
@@ -40,11 +42,16 @@ clientMessageId "web-1"
 clientSecret "pi_3QkX_secret_9fJ2"
 closeness 92.5
 SignatureConfirmation.code "402913"
+ShownDocument.comment "La pièce est illisible."
+DocumentDecision.comment "La pièce est illisible."
+comment "À l’écoute et ponctuelle, nous la rappellerons."
+BookingReview.comment "Une séance claire et utile."
 commissionBps 1500
 code "NOT_FOUND"
 commissionCents 1620
 compliant true
 contact "Le cadre de nuit, à l’accueil."
+confirmedReferrals 3
 contactName "Claire Fontaine"
 contactPhone "+33639980001"
 contestReason "Le départ a eu lieu une heure plus tôt."
@@ -107,7 +114,9 @@ isCurrent true
 isEmailVerified true
 isHost false
 isInvited false
+isMe true
 linesContainVat true
+LevelNeeds.missions 10
 PartyView.name "EHPAD Les Tilleuls"
 notes "Matériel compris."
 isOpen true
@@ -128,6 +137,7 @@ JobView.kind "match-mission"
 kind "match-mission"
 ChecklistItemRequest.label "Vérifier le chariot d’urgence"
 ChecklistItemView.label "Vérifier le chariot d’urgence"
+TagView.label "Fiable"
 label "Infirmier diplômé d'État"
 lastInitial "B"
 lastName "Benali"
@@ -149,6 +159,7 @@ needsClient false
 netCents 20000
 newPassword "a longer horse battery"
 nextCursor "AAAAAAAA"
+onLeaderboard true
 option "Une heure"
 orderReference "EJ-2030-0042"
 options [{"name": "Une heure", "priceCents": 9000, "durationMinutes": 60}]
@@ -161,10 +172,15 @@ path "/api/v1/matching/missions/0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7"
 paused false
 payoutsEnabled true
 pendingEmail "nadia@example.com"
+pendingReferrals 1
 phone "+33639980002"
 plannedCents 20000
 plannedMinutes 480
 plan "BETA"
+GrowthView.points 1250
+LeaderboardPlace.points 1250
+PointEntryView.points 50
+PointAdjustment.points 50
 points 0
 postalCode "75011"
 priceCents 10000
@@ -178,8 +194,14 @@ receiveVideoEvent. {"event": "participant_joined", "id": "EV_3yzVqNhZ8rXk", "cre
 radiusKm 30
 rank 1
 rateBps 2000
+OwnReview.rating 5
+ReviewView.rating 5
+MissionReview.rating 5
+BookingReview.rating 5
 rating 96
 MailSuppressionView.reason "BOUNCED"
+PointEntryView.reason "Geste après l’incident du 3 mars."
+PointAdjustment.reason "Geste après l’incident du 3 mars."
 MessageReportView.reason "Le message nomme une résidente."
 MessageToReport.reason "Le message nomme une résidente."
 ReportContest.reason "Le départ a eu lieu une heure plus tôt."
@@ -201,6 +223,7 @@ requiredDocuments ["DIPLOMA", "ID_CARD"]
 requiresCar false
 requiresDiploma true
 resolution "La séance est due : le contrat reprend son cours."
+response "Merci, à bientôt !"
 room "booking-0199f2d4-5d4e-7c3b-8a21-6f0d9be1c2a7"
 ruleVersion "1"
 running 2
@@ -211,6 +234,7 @@ seq 42
 shareBps 5000
 siret "73282932000074"
 slots 1
+TagView.slug "fiable"
 slug "analyse-de-pratiques"
 ScoreParts.specialties 100
 listCandidates.specialties "geriatrie,alzheimer"

@@ -36,6 +36,8 @@ apis! {
         crate::establishments::EstablishmentsApi,
         crate::exclusions::ExclusionsApi,
         crate::professions::ProfessionsApi,
+        crate::reviews::ReviewsApi,
+        crate::growth::GrowthApi,
     ]
     [
         crate::missions::MissionsApi,
@@ -74,6 +76,8 @@ apis! {
     [
         crate::admin::AdminApi,
         crate::plans::PlansApi,
+        crate::growth::admin::GrowthAdminApi,
+        crate::proofs::ProofsApi,
         crate::queues::QueuesApi,
         crate::mail_suppressions::MailSuppressionsApi,
     ]

@@ -4,6 +4,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::Event;
+use crate::growth::points::Action;
 use crate::ids::{ConversationId, InvitationId, MessageId, MissionId, NotificationId, UserId};
 use crate::matching::MatchedTalent;
 use crate::messages::MessageKind;
@@ -144,4 +145,18 @@ pub struct NotificationCount {
 
 impl Event for NotificationCount {
     const NAME: &'static str = "notification:count";
+}
+
+/// `points:update`: one's points have changed.
+#[derive(Clone, Debug, Serialize)]
+pub struct PointsUpdate {
+    /// The sum now.
+    pub points: i32,
+    pub delta: i32,
+    /// What gave them, or what they are taken back of.
+    pub action: Action,
+}
+
+impl Event for PointsUpdate {
+    const NAME: &'static str = "points:update";
 }

@@ -20,7 +20,7 @@ use crate::{Db, Tx};
 
 pub use events::{
     ChatMessage, ChatRead, MissionClosing, MissionCount, MissionInvited, MissionLocked, MissionMatched,
-    MissionUpdated, NotificationCount, NotificationCreated,
+    MissionUpdated, NotificationCount, NotificationCreated, PointsUpdate,
 };
 
 /// Where a frame goes.

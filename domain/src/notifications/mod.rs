@@ -9,7 +9,10 @@ use time::OffsetDateTime;
 
 use crate::Tx;
 use crate::error::{Error, Result};
-use crate::ids::{BookingId, ContractId, InvoiceId, MissionId, NotificationId, PaymentId, QuoteId, UserId};
+use crate::ids::{
+    BookingId, ContractId, InvoiceId, MissionId, NotificationId, PaymentId, ProofId, QuoteId, ReviewId,
+    UserId,
+};
 use crate::live::{self, NotificationCreated, Telling};
 use crate::page::{Cursor, Page};
 
@@ -30,6 +33,13 @@ pub enum About {
     Payment(PaymentId),
     #[serde(rename = "invoiceId")]
     Invoice(InvoiceId),
+    #[serde(rename = "reviewId")]
+    Review(ReviewId),
+    #[serde(rename = "documentId")]
+    Proof(ProofId),
+    /// One's own points, level and referrals.
+    #[serde(rename = "accountId")]
+    Growth(UserId),
 }
 
 impl About {
@@ -42,6 +52,9 @@ impl About {
             Self::Contract(id) => format!("/contracts/{id}"),
             Self::Payment(id) => format!("/payments/{id}"),
             Self::Invoice(id) => format!("/invoices/{id}"),
+            Self::Review(id) => format!("/reviews/{id}"),
+            Self::Proof(id) => format!("/documents/{id}"),
+            Self::Growth(_) => "/growth".to_owned(),
         }
     }
 }

@@ -143,10 +143,10 @@ notification_types! {
     ReportContested "REPORT_CONTESTED"
         fr "Rapport contesté" "Le client conteste votre rapport. SocioPulse tranche avec le différend en cours."
         en "Report contested" "The client contests your report. SocioPulse decides on it with the open dispute."
-    /// To both, an hour after the report: how was it?
+    /// To either side of finished work that has not said it, an hour later: how was it?
     ReviewRequested "REVIEW_REQUESTED"
-        fr "Votre avis compte" "La mission est terminée. Dites en un mot comment elle s’est passée : votre avis aide les suivants."
-        en "Your opinion counts" "The mission is over. Say in a word how it went: your review helps those who come next."
+        fr "Votre avis compte" "Comment cela s’est-il passé ? Une note et quelques mots aident les suivants."
+        en "Your review counts" "How did it go? A rating and a few words help those who come next."
     /// To the client: nobody knows where the mission is, and so nobody is looked for.
     LocationUnknown "LOCATION_UNKNOWN"
         fr "Adresse introuvable" "L’adresse de votre mission n’a pas été trouvée. Précisez-la pour lancer la recherche."
@@ -343,6 +343,38 @@ notification_types! {
     BookingMissed "BOOKING_MISSED"
         fr "Séance manquée" "La séance n’a pas eu lieu : une personne au moins n’est pas venue. Le détail est dans la réservation."
         en "Session missed" "The session did not take place: somebody did not come. The booking says more."
+    /// To either side: the other one has reviewed the work.
+    ReviewReceived "REVIEW_RECEIVED"
+        fr "Vous avez reçu un avis" "Un avis a été publié à la suite d’une mission ou d’une réservation. Vous pouvez y répondre."
+        en "You have been reviewed" "A review was published after a mission or a booking. You can answer it."
+    /// To whoever wrote a review: the other side has answered it.
+    ReviewAnswered "REVIEW_ANSWERED"
+        fr "Réponse à votre avis" "Une réponse a été publiée sous votre avis."
+        en "Your review was answered" "An answer was published below your review."
+    /// In the app only: points were earned.
+    PointsEarned "POINTS_EARNED"
+        fr "Points gagnés" "De nouveaux points s’ajoutent à votre total."
+        en "Points earned" "New points have been added to your total."
+    /// In the app only: points were taken back.
+    PointsTakenBack "POINTS_TAKEN_BACK"
+        fr "Points retirés" "Des points ont été retirés de votre total. Votre relevé dit lesquels."
+        en "Points taken back" "Points were taken off your total. Your log says which."
+    /// To a talent, once for each level.
+    LevelReached "LEVEL_REACHED"
+        fr "Niveau supérieur atteint" "Vos missions et vos avis vous font passer au niveau supérieur. Bravo !"
+        en "You have reached a new level" "Your missions and reviews have brought you to the next level. Well done!"
+    /// To whoever recommended SocioPulse, in the app only: somebody has registered with the code.
+    ReferralRegistered "REFERRAL_REGISTERED"
+        fr "Votre filleul s’est inscrit" "Une personne s’est inscrite avec votre code. Vos points arrivent dès que son identité est vérifiée."
+        en "Your referral has registered" "Somebody has registered with your code. Your points follow once their identity is verified."
+    /// To whoever showed a document: it is approved.
+    DocumentApproved "DOCUMENT_APPROVED"
+        fr "Document validé" "Un de vos documents a été vérifié et validé."
+        en "Document approved" "One of your documents was checked and approved."
+    /// To whoever showed a document: it is not.
+    DocumentRejected "DOCUMENT_REJECTED"
+        fr "Document refusé" "Un de vos documents n’a pas pu être validé. Lisez pourquoi, puis déposez-le à nouveau."
+        en "Document rejected" "One of your documents could not be approved. Read why, then hand it in again."
 }
 
 #[cfg(test)]

@@ -6,15 +6,17 @@ use domain::error::Result;
 use domain::ids::UserId;
 use domain::notifications::{About, NotificationType};
 use domain::payments::closing;
+use domain::reviews::Work;
 use domain::services::ServiceType;
 use domain::video_events::Received;
 use domain::{Tx, messages};
 use time::OffsetDateTime;
 
 use crate::ledger::{self, NewJob};
+use crate::request_review::ASKED_AFTER;
 use crate::{
     CloseRoom, ConcludeBooking, ContractOf, DraftContract, ExpireBooking, Notify, ProcessVideoEvent,
-    RemindBooking, Reminder,
+    RemindBooking, Reminder, RequestReview,
 };
 
 fn notice(booking: &Booking, kind: NotificationType, user_id: UserId) -> NewJob {
@@ -129,7 +131,9 @@ pub async fn progressed(tx: &mut Tx, progress: &Progress, now: OffsetDateTime) -
 /// A session took place.
 pub async fn completed(tx: &mut Tx, completed: &Completed, now: OffsetDateTime) -> Result<()> {
     let booking = &completed.booking;
-    ledger::enqueue(tx, both(booking, NotificationType::BookingCompleted)).await?;
+    let request = NewJob::of(&RequestReview { of: Work::Booking(booking.id) }).at(now + ASKED_AFTER);
+    let jobs = both(booking, NotificationType::BookingCompleted).into_iter().chain([request]);
+    ledger::enqueue(tx, jobs).await?;
     contracts::mark_completed(tx, Source::Booking(booking.id), now).await?;
     let closed = closing::booking_completed(tx, booking.id, now).await?;
     super::payments::closed(tx, &closed).await?;

@@ -7,11 +7,12 @@ use domain::instructions::{self, Acknowledged, Instructed, Marked};
 use domain::live::{self, MissionUpdated, Telling};
 use domain::missions::{self, Look, Mission, Overdue, Started};
 use domain::notifications::{About, NotificationType};
-use domain::reports::{Contested, Report, Submitted, TimeUp, VALIDATED_AFTER, Validated};
+use domain::reports::{Contested, Submitted, TimeUp, VALIDATED_AFTER, Validated};
+use domain::reviews::Work;
 use domain::{Tx, users};
 use time::OffsetDateTime;
 
-use super::{contracts, mission_reported, notices, papers, payments, told, told_and_counted};
+use super::{contracts, growth, mission_reported, notices, papers, payments, told, told_and_counted};
 use crate::ledger::{self, NewJob};
 use crate::request_review::ASKED_AFTER;
 use crate::{Ahead, AutoValidateReport, CheckAssignment, Notify, RemindMission, RequestReview};
@@ -120,12 +121,13 @@ pub async fn reported(tx: &mut Tx, submitted: &Submitted, now: OffsetDateTime) -
         None => Vec::new(),
     };
     let report_id = report.id;
+    let work = Work::Assignment { mission: mission.id, assignment: report.assignment_id };
     let jobs = notices(mission, kind, [mission.client_id])
         .chain(notices(mission, NotificationType::IncidentReported, admins).map(NewJob::high))
         .chain([
             papers::report(report),
             NewJob::of(&AutoValidateReport { report_id }).at(report.submitted_at + VALIDATED_AFTER),
-            NewJob::of(&RequestReview { report_id }).at(report.submitted_at + ASKED_AFTER),
+            NewJob::of(&RequestReview { of: work }).at(report.submitted_at + ASKED_AFTER),
         ]);
     ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
     if *completed {
@@ -138,20 +140,12 @@ pub async fn reported(tx: &mut Tx, submitted: &Submitted, now: OffsetDateTime) -
     told_and_counted(tx, mission, message, &[], vec![], vec![], now).await
 }
 
-/// Some time after a report: both sides are asked how it was.
-pub async fn review_due(tx: &mut Tx, report: &Report, mission: &Mission) -> Result<()> {
-    let notices = [mission.client_id, report.talent_id].map(|user| {
-        let kind = NotificationType::ReviewRequested;
-        notice(mission.id, user, kind).once(format!("notify:{}:{}:{user}", report.id, kind.code()))
-    });
-    ledger::enqueue(tx, notices).await
-}
-
 /// A report was accepted: its talent learns of it, its file says so, and what is owed is paid.
 pub async fn validated(tx: &mut Tx, validated: &Validated) -> Result<()> {
     let Validated { report, closed } = validated;
     let told = notice(report.mission_id, report.talent_id, NotificationType::ReportValidated);
     ledger::enqueue(tx, [told, papers::report(report)]).await?;
+    growth::worked(tx, report).await?;
     payments::closed(tx, closed).await
 }
 

@@ -4,10 +4,13 @@
 pub mod bookings;
 pub mod chorus;
 pub mod contracts;
+pub mod growth;
 pub mod hub;
 pub mod papers;
 pub mod payments;
+pub mod proofs;
 pub mod quotes;
+pub mod reviews;
 
 use domain::account_decisions::Decision;
 use domain::applications::{ApplicationStatus, Filed};
@@ -435,6 +438,7 @@ pub async fn notified(tx: &mut Tx, notify: &Notify) -> Result<()> {
             | Type::LocationUnknown
             | Type::MissionStarted
             | Type::BriefingRead
+            | Type::ReferralRegistered
             | Type::MessageReported,
             _,
         ) => return Ok(()),

@@ -114,6 +114,7 @@ pub async fn refunded(tx: &mut Tx, refunded: &Refunded) -> Result<()> {
         .then(|| notice(payment, payment.payer_id, NotificationType::RefundMade, &cause));
     let talent = notice(payment, payment.talent_id, NotificationType::PaymentReduced, &cause);
     ledger::enqueue(tx, payer.into_iter().chain([talent])).await?;
+    super::growth::refunded(tx, refunded).await?;
     unblocked(tx, payment.talent_id).await
 }
 

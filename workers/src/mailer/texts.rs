@@ -124,6 +124,7 @@ const TEXTS: &[(&str, &str)] = texts![
     "unread-messages",
     "notice",
     "money-alert",
+    "points-alert",
     "signature-code",
 ];
 

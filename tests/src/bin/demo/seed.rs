@@ -3,6 +3,8 @@
 use domain::Clock;
 use domain::establishments::{self, EstablishmentPatch, StructureType};
 use domain::geo::Point;
+use domain::growth::points::{self, Action};
+use domain::growth::tags;
 use domain::ids::UserId;
 use domain::professions::{self, Sector};
 use domain::profiles::{self, Diploma, ProfilePatch};
@@ -25,6 +27,9 @@ pub const TILLEULS: Point = Point { latitude: 48.8589, longitude: 2.3790 };
 /// What the talent of the demo can do; few others can do all of it.
 pub const HER_SPECIALTIES: [&str; 5] =
     ["Gériatrie", "Alzheimer", "Soins palliatifs", "Prévention des chutes", "Montessori"];
+
+/// How she works.
+const HER_TAGS: [&str; 3] = ["bienveillant", "personnes-agees", "nuit"];
 
 /// What the talent of the demo sells: name, description, type, people, and options with price and minutes.
 type Sold = (&'static str, &'static str, ServiceType, i16, &'static [(&'static str, i64, i32)]);
@@ -204,8 +209,11 @@ impl Town<'_> {
                 options: options.iter().map(option).collect(),
                 participants,
             };
-            services::insert(self.conn, talent, new, self.now).await?;
+            let service = services::insert(self.conn, talent, new, self.now).await?;
+            points::award(self.conn, talent, Action::ServicePublished, service.id.0, self.now).await?;
         }
+        tags::replace(self.conn, talent, &HER_TAGS.map(str::to_owned)).await?;
+        points::award(self.conn, talent, Action::TagsCompleted, talent.0, self.now).await?;
         Ok(())
     }
 
@@ -314,7 +322,8 @@ impl Town<'_> {
     ) -> domain::Result<()> {
         sqlx::query(
             "update profiles
-                set compliance_status = $2, total_missions = $3, total_reviews = $4, average_rating = $5
+                set compliance_status = $2, total_missions = $3, total_reviews = $4, average_rating = $5,
+                    rating_sum = round($4 * $5 / 100.0)
               where user_id = $1",
         )
         .bind(talent)
