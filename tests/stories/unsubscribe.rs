@@ -115,21 +115,23 @@ async fn what_people_write_stays_text_in_mails() {
     let world = world().await;
     let client = world.client("lilas").await;
     world.nurse("nurse", 1.0).await;
-    let mut hostile = mission();
-    hostile["title"] = json!("Relève <script>alert(1)</script> « d’été » & \"co\"");
-    client.post(MISSIONS, hostile).await.expect(201);
-    let mut split = mission();
-    split["title"] = json!("Relève\r\nBcc: everybody@example.org");
-    client.post(MISSIONS, split).await.expect_error(400, "INVALID_REQUEST");
+    let titled = |title: &str| {
+        let mut titled = mission();
+        titled["title"] = json!(title);
+        titled
+    };
+    let hostile = "Relève <script>alert(1)</script> « d’été » & \"co\"";
+    client.post(MISSIONS, titled(hostile)).await.expect(201);
+    client.post(MISSIONS, titled("Relève\r\nBcc: everybody@example.org\r\n\r\n<script>")).await.expect(201);
     world.drain().await;
     let sent = letters(&world);
-    let [letter] = to(&sent, "nurse", "")[..] else { panic!("one mail") };
-    assert!(
-        letter.subject.starts_with("Relève <script>alert(1)</script> « d’été » & \"co\" à Paris :"),
-        "{}",
-        letter.subject
-    );
-    let [mail] = &world.mails()[..] else { panic!("one mail") };
-    assert!(!mail.split_once("text/html").unwrap().1.contains("<script"), "{mail}");
+    let mut subjects: Vec<_> = to(&sent, "nurse", "").iter().map(|letter| letter.subject.as_str()).collect();
+    subjects.sort_unstable();
+    let says = |title: &str| format!("{title} à Paris : une mission pour vous");
+    assert_eq!(subjects, [says(hostile), says("Relève Bcc: everybody@example.org <script>")]);
+    assert!(sent.iter().all(|letter| letter.header("Bcc").is_none()), "{sent:?}");
+    for mail in world.mails() {
+        assert!(!mail.split_once("text/html").unwrap().1.contains("<script"), "{mail}");
+    }
     world.end().await;
 }

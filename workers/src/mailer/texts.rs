@@ -53,7 +53,7 @@ pub fn render(texts: &Environment<'_>, letter: &Letter) -> Result<Words, String>
     };
     let html = texts.get_template(LAYOUT).and_then(|layout| layout.render(html));
     if let Some(page) = page {
-        text = format!("{}\n\n-- \n{unsubscribe}{colon}\n{page}\n", text.trim_end());
+        text = format!("{}\n\n{unsubscribe}{colon}\n{page}\n", text.trim_end());
     }
     Ok(Words { subject, text, html: html.map_err(|error| format!("{error:#}"))? })
 }
