@@ -2,8 +2,8 @@
 
 use domain::chorus::{self, References, Submission};
 use domain::ids::{EstablishmentId, MissionId, PaymentId, RefundId};
-use domain::payments::reading;
-use domain::payments::refunds::{self, Transferred};
+use domain::payments::bank_refunds::{self, Transferred};
+use domain::payments::{reading, refunds};
 use jobs::effects;
 use poem::web::Data;
 use poem_openapi::param::Path;
@@ -173,7 +173,7 @@ impl ChorusApi {
         let id = RefundId(id.0);
         let made = Transferred { by: caller.0.user, reference: body.reference.as_ref() };
         let mut tx = app.db.begin().await?;
-        if let Some(refunded) = refunds::mark_transferred(&mut tx, id, made, app.clock.now()).await? {
+        if let Some(refunded) = bank_refunds::mark_transferred(&mut tx, id, made, app.clock.now()).await? {
             effects::payments::refund_transferred(&mut tx, &refunded).await?;
         }
         let refund = refunds::get(&mut tx, id).await?;

@@ -143,6 +143,7 @@ async fn what_nobody_confirms_is_done_after_a_fortnight_unless_it_is_disputed() 
     assert_eq!(money.client.get(&path).await.expect(200)["status"], "SIGNED");
     money.advance(Duration::days(1));
     money.drain().await;
+    money.return_all().await;
     assert_eq!(money.client.get(&path).await.expect(200)["status"], "COMPLETED");
     assert_eq!(told(&money.world, &money.client, "CONTRACT_COMPLETED", "Prestation confirmée").await, (1, 1));
     money.advance(Duration::hours(48));

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use domain::payments::refunds::{self, Step, Underway};
-use domain::payments::{RefundWay, invoicing};
+use domain::payments::{RefundWay, bank_refunds, invoicing};
 use jobs::alert_money::MoneyTrouble;
 use jobs::{RefundPayment, effects};
 use stripe_connect::{NewRefund, Payments, RefundStatus};
@@ -72,7 +72,7 @@ pub async fn run(job: RefundPayment, run: Run<App>) -> JobResult {
 /// What a public body had paid is owed to it: on paper at once, at Chorus Pro soon, and in its bank when a person has transferred it.
 async fn owe(underway: &Underway, run: Run<App>, now: OffsetDateTime) -> JobResult {
     let mut tx = run.begin().await?;
-    let Some(refunded) = refunds::mark_owed(&mut tx, underway, now).await? else {
+    let Some(refunded) = bank_refunds::mark_owed(&mut tx, underway, now).await? else {
         return run.done_without_effects();
     };
     let credited = invoicing::credit(&mut tx, &refunded, now).await?;

@@ -1,6 +1,7 @@
-//! Payment by public bodies, later and by invoice: within a credit line, handed to Chorus Pro when the work is done, and followed
+//! Payment by public bodies, later and by invoice: within a credit line, handed to Chorus Pro when the work is accepted, and followed
 //! until the public accountant has paid or refused. What goes back is a credit note, in [`credits`].
 
+mod credit_line;
 pub mod credits;
 
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,6 @@ use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
 use crate::error::{Error, Result};
-use crate::establishments::OrganizationType;
 use crate::ids::{EstablishmentId, InvoiceId, MissionId, PaymentId};
 use crate::invoices::{self, Invoice};
 use crate::parties::Party;
@@ -18,6 +18,10 @@ use crate::payments::{self, Payment, PaymentMethod, PaymentStatus, asking, closi
 use crate::sessions::Viewer;
 use crate::{contracts, ledger};
 
+pub(crate) use credit_line::adjust;
+use credit_line::take;
+pub use credit_line::{Credit, set_limit};
+
 /// Days after the invoice at which a public body is reminded, and what it is due to hear †. The law gives it 30.
 pub const REMINDED_AFTER: Duration = Duration::days(30);
 pub const OVERDUE_AFTER: Duration = Duration::days(45);
@@ -26,8 +30,6 @@ const NOT_PUBLIC: Error = Error::Conflict {
     code: "CHORUS_NOT_AVAILABLE",
     message: "Only public establishments with a SIRET pay over Chorus Pro",
 };
-const NO_CREDIT: Error =
-    Error::Conflict { code: "CREDIT_EXCEEDED", message: "The establishment's credit line does not suffice" };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -130,7 +132,7 @@ pub async fn defer(
         PaymentMethod::Chorus => payment,
         PaymentMethod::Card => move_to_chorus(&mut *conn, payment).await?,
     };
-    take_credit(&mut *conn, site, payment.amount_cents).await?;
+    take(&mut *conn, site, payment.amount_cents).await?;
     sqlx::query!(
         "insert into chorus_submissions (payment_id, establishment_id, amount_cents, service_code, order_reference, created_at)
          values ($1, $2, $3, $4, $5, $6)",
@@ -146,27 +148,6 @@ pub async fn defer(
     Ok(Deferred { payment, ready, again: false })
 }
 
-/// What was planned has come to another amount: the payment, and what it takes of the credit line, follow, unless the invoice is
-/// issued or the line does not suffice. The payment, which the caller has locked, as it is then.
-pub(crate) async fn adjust(conn: &mut PgConnection, payment: &Payment, cents: i64) -> Result<Payment> {
-    let adjusted = sqlx::query!(
-        "with line as (
-             update establishments e set credit_used_cents = e.credit_used_cents - s.amount_cents + $2
-               from chorus_submissions s
-              where s.payment_id = $1 and s.status = 'PENDING' and s.invoice_id is null and e.id = s.establishment_id
-                and ($2 <= s.amount_cents or e.credit_used_cents - s.amount_cents + $2 <= e.credit_limit_cents)
-             returning e.id
-         ), submission as (
-             update chorus_submissions set amount_cents = $2 where payment_id = $1 and exists (select from line)
-         )
-         update payments set amount_cents = $2 where id = $1 and exists (select from line)",
-        payment.id.0,
-        cents,
-    );
-    adjusted.execute(&mut *conn).await?;
-    payments::get(conn, payment.id).await
-}
-
 /// A supplement is asked for by card; as long as nobody has begun to pay it so, it may be deferred.
 async fn move_to_chorus(conn: &mut PgConnection, payment: Payment) -> Result<Payment> {
     let moved = sqlx::query!(
@@ -177,44 +158,6 @@ async fn move_to_chorus(conn: &mut PgConnection, payment: Payment) -> Result<Pay
         0 => Err(Error::Conflict { code: "PAYMENT_PROCESSING", message: "This is being paid by card" }),
         _ => Ok(Payment { method: PaymentMethod::Chorus, ..payment }),
     }
-}
-
-/// One statement decides, however many ask at once.
-async fn take_credit(conn: &mut PgConnection, site: EstablishmentId, cents: i64) -> Result<()> {
-    let taken = sqlx::query!(
-        "update establishments set credit_used_cents = credit_used_cents + $2
-          where id = $1 and organization_type = 'PUBLIC' and siret is not null and credit_used_cents + $2 <= credit_limit_cents",
-        site.0,
-        cents,
-    );
-    if taken.execute(&mut *conn).await?.rows_affected() > 0 {
-        return Ok(());
-    }
-    let kind = sqlx::query_scalar!(
-        r#"select organization_type as "kind: OrganizationType" from establishments where id = $1 and siret is not null"#,
-        site.0,
-    );
-    let kind = kind.fetch_optional(conn).await?.flatten();
-    Err(if kind == Some(OrganizationType::Public) { NO_CREDIT } else { NOT_PUBLIC })
-}
-
-/// A credit line, and what of it is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Credit {
-    pub limit_cents: i64,
-    pub used_cents: i64,
-}
-
-/// Gives an establishment a credit line. One below what is taken lets nothing more be taken.
-pub async fn set_limit(conn: &mut PgConnection, site: EstablishmentId, limit_cents: i64) -> Result<Credit> {
-    let set = sqlx::query_as!(
-        Credit,
-        "update establishments set credit_limit_cents = $2 where id = $1
-         returning credit_limit_cents as limit_cents, credit_used_cents as used_cents",
-        site.0,
-        limit_cents,
-    );
-    set.fetch_optional(conn).await?.ok_or(Error::NotFound("establishment"))
 }
 
 /// What is to be handed in.

@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod asking;
+pub mod bank_refunds;
 pub mod closing;
 pub mod events;
 pub mod invoicing;

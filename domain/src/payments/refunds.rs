@@ -1,5 +1,5 @@
 //! What goes back to a client: first what its talent already got of it, then the refund itself, each asked under a key of its
-//! own.
+//! own. What goes from bank to bank is in [`super::bank_refunds`].
 
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
@@ -309,85 +309,13 @@ pub async fn mark_succeeded(
 }
 
 /// What has gone back of a payment, or counts as if it had.
-async fn returned(conn: &mut PgConnection, payment: &Payment) -> Result<i64> {
+pub(super) async fn returned(conn: &mut PgConnection, payment: &Payment) -> Result<i64> {
     let cents = sqlx::query_scalar!(
         r#"select coalesce(sum(amount_cents), 0)::bigint as "cents!" from refunds
             where payment_id = $1 and (status = 'SUCCEEDED' or owed_at is not null)"#,
         payment.id.0,
     );
     Ok(cents.fetch_one(conn).await?)
-}
-
-/// A public body gets it back by a transfer that a person makes: from now on we owe it, and nobody else has it.
-pub async fn mark_owed(
-    conn: &mut PgConnection,
-    underway: &Underway,
-    now: OffsetDateTime,
-) -> Result<Option<Refunded>> {
-    let payment = super::lock(&mut *conn, underway.payment.id).await?;
-    let returned = returned(&mut *conn, &payment).await?;
-    let marked = sqlx::query!(
-        "update refunds set owed_at = $2 where id = $1 and status = 'PENDING' and owed_at is null",
-        underway.refund.id.0,
-        now,
-    );
-    if marked.execute(&mut *conn).await?.rows_affected() == 0 {
-        return Ok(None);
-    }
-    let refund = Refund { owed_at: Some(now), ..underway.refund.clone() };
-    ledger::refunded(conn, &payment, &refund, returned, None, now).await?;
-    Ok(Some(Refunded { payment, refund, returned_cents: returned }))
-}
-
-/// The transfer was made: by whom, and under which reference.
-#[derive(Clone, Copy, Debug)]
-pub struct Transferred<'a> {
-    pub by: UserId,
-    pub reference: &'a str,
-}
-
-/// A person has transferred what a public body was owed. Again is harmless, under the same reference.
-pub async fn mark_transferred(
-    conn: &mut PgConnection,
-    id: RefundId,
-    transferred: Transferred<'_>,
-    now: OffsetDateTime,
-) -> Result<Option<Refunded>> {
-    let found = select_refunds!("where id = $1", id.0).fetch_optional(&mut *conn).await?;
-    let payment = found.ok_or(Error::NotFound("refund"))?.payment_id;
-    let payment = super::lock(&mut *conn, payment).await?;
-    let marked = sqlx::query!(
-        "with made as (
-             update refunds set status = 'SUCCEEDED', ended_at = $2, transferred_by = $3, transfer_reference = $4
-              where id = $1 and status = 'PENDING' and owed_at is not null
-             returning payment_id, amount_cents
-         )
-         update payments p set refunded_cents = p.refunded_cents + made.amount_cents from made where p.id = made.payment_id",
-        id.0,
-        now,
-        transferred.by.0,
-        transferred.reference,
-    );
-    let news = marked.execute(&mut *conn).await?.rows_affected() > 0;
-    let refund = select_refunds!("where id = $1", id.0).fetch_one(&mut *conn).await?;
-    if !news {
-        let same = sqlx::query_scalar!(
-            r#"select coalesce(transfer_reference = $2, false) as "same!" from refunds where id = $1"#,
-            id.0,
-            transferred.reference,
-        );
-        return match same.fetch_one(conn).await? {
-            true => Ok(None),
-            false => Err(Error::Conflict {
-                code: "NO_TRANSFER_DUE",
-                message: "This refund waits for no transfer between banks",
-            }),
-        };
-    }
-    ledger::refund_transferred(&mut *conn, &payment, &refund, now).await?;
-    let payment = super::get(&mut *conn, payment.id).await?;
-    let returned_cents = returned(conn, &payment).await?;
-    Ok(Some(Refunded { payment, refund, returned_cents }))
 }
 
 pub async fn get(conn: &mut PgConnection, id: RefundId) -> Result<Refund> {
