@@ -78,7 +78,7 @@ async fn a_briefing_is_read_before_the_start_and_again_after_each_change() {
     assert_eq!(shift.said("Un talent a lu les consignes").await, 1);
 
     // The first item goes on under another name, with what was done of it; the second is gone, and a third is new.
-    let [kept, gone] = ids(&first).try_into().unwrap();
+    let [kept, gone]: [Value; 2] = ids(&first).try_into().unwrap();
     let item = |id: &Value| hub(&shift.mission, &format!("checklist/{}", id.as_str().unwrap()));
     shift.nurse.patch(&item(&kept), json!({ "done": true })).await.expect(200);
     let mut body = briefing(&[]);
@@ -181,7 +181,7 @@ async fn a_briefing_is_for_its_own_mission_and_people_alone() {
     shift.client.post(&write, json!({ "content": "x".repeat(4_001) })).await.expect(400);
 
     // Another mission of the same people: its items are not this one's.
-    shift.pass(Duration::hours(12)).await;
+    shift.pass(Duration::hours(20)).await;
     shift.next().await;
     shift.write(briefing(&["Badge"])).await;
     let forged = hub(&shift.mission, &format!("checklist/{}", item.as_str().unwrap()));
