@@ -21,6 +21,7 @@ mod edge;
 mod eligibility;
 mod engine;
 mod explanation;
+mod failed_refunds;
 mod faltering;
 mod faults;
 mod frames;

@@ -26,7 +26,7 @@ impl Money {
     }
 
     /// As Stripe would.
-    async fn deliver(&self, event: &Value) -> Answer {
+    pub async fn deliver(&self, event: &Value) -> Answer {
         let body = event.to_string();
         let header = sign(body.as_bytes(), SECRET, self.now());
         send(&self.world.anonymous(), &body, Some(header)).await
@@ -243,7 +243,8 @@ async fn every_order_of_what_is_told_ends_in_one_state() {
     money.world.end().await;
 }
 
-fn orders(n: usize) -> Vec<Vec<usize>> {
+/// All orders of so many things.
+pub fn orders(n: usize) -> Vec<Vec<usize>> {
     if n == 0 {
         return vec![vec![]];
     }

@@ -169,6 +169,11 @@ impl Sandbox {
         self.core.change(|state| refunds::close(state, dispute, verdict)).expect("an open dispute")
     }
 
+    /// The payer's bank sends a refund back, days later.
+    pub fn fail_refund(&self, refund: &str) -> Value {
+        self.core.change(|state| refunds::fail(state, refund)).expect("a refund that went through")
+    }
+
     /// The account's owner has said all that Stripe wants to know.
     pub fn onboard(&self, account: &str) -> Value {
         self.core.change(|state| connect::onboard(state, account)).expect("an account")
