@@ -28,6 +28,7 @@ mod frames;
 mod hub;
 mod idempotency;
 mod invoices;
+mod killed;
 mod letters;
 mod locking;
 mod mails;

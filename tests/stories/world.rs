@@ -32,6 +32,8 @@ pub struct World {
     pub pool: PgPool,
     pub clock: Clock,
     pub base: String,
+    /// Of which all clients are: to make one takes longer than most requests.
+    stranger: Client,
     stop: CancellationToken,
     stop_workers: CancellationToken,
     running: Vec<JoinHandle<std::io::Result<()>>>,
@@ -100,6 +102,7 @@ impl World {
             prefix: format!("{name}-{}", std::process::id()),
             clock,
             base: String::new(),
+            stranger: Client::new(""),
             stop_workers: stop.child_token(),
             stop,
             running: Vec::new(),
@@ -243,7 +246,7 @@ impl World {
     }
 
     pub fn anonymous(&self) -> Client {
-        Client::new(&self.base)
+        self.stranger.at(&self.base)
     }
 
     /// A row in `users` and a session, without the cost of a password.
