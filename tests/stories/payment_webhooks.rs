@@ -108,6 +108,23 @@ async fn fifty_deliveries_of_one_event_settle_once() {
 }
 
 #[tokio::test]
+async fn of_events_that_come_at_once_each_is_judged_for_itself() {
+    let money = Money::new().await;
+    let event = |n: usize| {
+        // PostgreSQL stores no such character, and nothing that comes in one statement with it.
+        let id = if n == 7 { "in_\u{0}" } else { "in_1" };
+        json!({ "id": format!("evt_{n}"), "object": "event", "type": "invoice.created", "created": money.now(), "livemode": false,
+                "data": { "object": { "id": id } } })
+    };
+    let answers = join_all((0..60).map(async |n| (n / 2, money.deliver(&event(n / 2)).await.status))).await;
+    for (n, status) in answers {
+        assert_eq!(status, if n == 7 { 500 } else { 200 }, "{n}");
+    }
+    assert_eq!(money.world.count("select count(*) from stripe_events").await, 29);
+    money.world.end().await;
+}
+
+#[tokio::test]
 async fn another_amount_than_asked_for_settles_nothing_and_calls_somebody() {
     let money = Money::new().await;
     let mission = money.signed().await;

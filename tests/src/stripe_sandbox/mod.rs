@@ -134,6 +134,11 @@ impl Sandbox {
         faults::arm(&self.core, fault);
     }
 
+    /// The next calls meet nothing.
+    pub fn disarm(&self) {
+        faults::disarm(&self.core);
+    }
+
     /// The payer's card works.
     pub fn pay(&self, intent: &str) -> Value {
         self.confirm(intent, "pm_card_visa").expect("an intent that can be paid")

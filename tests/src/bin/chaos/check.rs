@@ -432,9 +432,10 @@ impl Checker<'_> {
                 });
             }
         }
-        // An invitation's mail is not sent when it is over before.
+        // An invitation's mail is not sent when it is over before, nor that of a notice when it is no news any more.
         let always = |job: &&&crate::snapshot::Job| {
-            job.state == "done" && job.body["job"]["mail"]["template"] != "mission-invitation"
+            let template = &job.body["job"]["mail"]["template"];
+            job.state == "done" && template != "mission-invitation" && template != "notice"
         };
         for job in jobs.values().filter(always).filter(|job| !arrived.contains_key(&job.id)) {
             let mission = id(&job.body["job"]["mail"]["missionId"]);

@@ -62,12 +62,15 @@ pub async fn begin(
     Ok(pairs.into_iter().map(Pair::live).collect())
 }
 
-/// Now and then it fails, says nothing, or hangs up after it has done what it was asked for. It never refuses.
+/// Now and then it fails, says nothing, or hangs up after it has done what it was asked for. It never refuses, and calms down once
+/// nothing new is begun.
 async fn be_moody(world: World, bank: Arc<Sandbox>) {
     const ASKED: [&str; 4] =
         ["/v1/payment_intents", "/v1/transfers", "/v1/transfers/*/reversals", "/v1/refunds"];
-    while !world.is_over() {
+    while !world.is_closing() {
         pause(500, 2_000).await;
+        // What nobody has met yet does not pile up.
+        bank.disarm();
         let (asked, mood) = (rand::rng().random_range(0..ASKED.len()), rand::rng().random_range(0..4));
         let fault = match mood {
             0 => Fault::Busy,
@@ -77,6 +80,7 @@ async fn be_moody(world: World, bank: Arc<Sandbox>) {
         };
         bank.arm(Armed::once(ASKED[asked], fault));
     }
+    bank.disarm();
 }
 
 /// A client and a talent who deal with each other.

@@ -31,9 +31,15 @@ const CORRUPTIONS: [(&str, Corruption); 27] = [
         rows.feed_events.push(told);
         Some(())
     }),
-    ("a cause has each of its effects once", |_, rows| rows.notifications.pop().map(drop)),
     ("a cause has each of its effects once", |_, rows| {
-        let mail = rows.jobs.iter().find(|job| job.kind == "send-mail")?.clone();
+        let place = rows.notifications.iter().position(|notice| notice.kind == "MISSION_INVITATION")?;
+        rows.notifications.remove(place);
+        Some(())
+    }),
+    ("a cause has each of its effects once", |_, rows| {
+        let invitation =
+            |job: &&crate::snapshot::Job| job.body["job"]["mail"]["template"] == "mission-invitation";
+        let mail = rows.jobs.iter().find(invitation)?.clone();
         rows.jobs.push(mail);
         Some(())
     }),
