@@ -7,9 +7,7 @@ alter table payments add constraint payment_is_for_one_thing
 
 -- From bank to bank: what a public body had paid.
 alter type refund_way add value 'BANK';
--- What goes back to public bodies and was not transferred yet.
-alter type ledger_account add value 'OWED_BACK';
--- It was.
+-- It was transferred.
 alter type ledger_event add value 'REFUND_TRANSFERRED';
 
 alter table refunds

@@ -23,7 +23,7 @@ pub struct ConnectApi;
 
 mirror! {
     MoneyEvent = domain::ledger::Event {
-        Paid, PaidOut, PayoutReversed, Refunded, DisputeOpened, DisputeWon, DisputeLost, ChorusAccepted, ChorusPaid,
+        Paid, PaidOut, PayoutReversed, Refunded, RefundFailed, DisputeOpened, DisputeWon, DisputeLost, ChorusAccepted, ChorusPaid,
         ChorusRejected, RefundTransferred, Fee
     }
 }

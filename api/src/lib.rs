@@ -51,6 +51,7 @@ pub mod sessions;
 pub mod signatures;
 pub mod stripe_webhooks;
 pub mod svix;
+pub mod together;
 pub mod token;
 pub mod video;
 pub mod webhooks;
@@ -88,6 +89,7 @@ pub struct App {
     pub origins: Arc<[String]>,
     pub hub: live::Hub,
     pub postbox: live::Postbox,
+    pub stripe_events: stripe_webhooks::Intake,
     pub pressure: pressure::Pressure,
     pub header_timeout: Duration,
     pub frontend_url: Arc<str>,
@@ -122,7 +124,11 @@ impl App {
                 Duration::from_secs(config.live_heartbeat_seconds),
             )
             .map_err(io::Error::other)?,
-            postbox: live::Postbox::open(db.clone(), clock.clone()),
+            postbox: live::Postbox::open(live::Messages { db: db.clone(), clock: clock.clone() }),
+            stripe_events: stripe_webhooks::Intake::open(stripe_webhooks::Events {
+                db: db.clone(),
+                clock: clock.clone(),
+            }),
             passwords: password::Passwords::new(),
             tokens: token::Tokens::new(&config.jwt_secret, &config.jwt_previous_secrets),
             livekit: config.livekit.connect().map_err(io::Error::other)?,

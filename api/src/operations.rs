@@ -18,6 +18,7 @@ pub struct Operation {
     /// A POST that may be sent twice under one `Idempotency-Key`.
     pub takes_key: bool,
     query: HashSet<String>,
+    /// None where nothing is said of a body's fields: a webhook's are its sender's.
     body: Option<Schema>,
 }
 
@@ -25,8 +26,9 @@ impl Operation {
     /// The field of a refused body that is not what the document says, with what it should be: poem-openapi's own message
     /// names the type that it did not find, not where.
     pub fn misfit(&self, body: &[u8]) -> Option<FieldError> {
+        let schema = self.body.as_ref()?;
         let body: Value = serde_json::from_slice(body).ok()?;
-        let (field, message) = self.body.as_ref()?.misfit(&body, "")?;
+        let (field, message) = schema.misfit(&body, "")?;
         Some(FieldError { field, message })
     }
 
@@ -124,7 +126,8 @@ impl Operation {
             id: meta["operationId"].as_str().unwrap_or_default().to_owned(),
             body: meta["requestBody"]["content"]["application/json"]
                 .get("schema")
-                .map(|schema| Schema::of(schema, schemas)),
+                .map(|schema| Schema::of(schema, schemas))
+                .filter(|schema| !matches!(schema, Schema::Object(fields) if fields.is_empty())),
             query: query.filter_map(|parameter| parameter["name"].as_str()).map(str::to_owned).collect(),
         }
     }

@@ -98,7 +98,7 @@ impl From<Payment> for PaymentView {
             booking_id: payment.booking_id.map(|id| id.0),
             amount_cents: payment.amount_cents,
             commission_cents,
-            refunded_cents: payment.refunded_cents,
+            refunded_cents: payment.returned_cents(),
             dispute: payment.dispute.into(),
             failure_code: payment.failure_code,
             created_at: payment.created_at,

@@ -1,14 +1,17 @@
 //! What Stripe tells: believed by its signature alone, kept once by its id together with the job that acts on it.
 
-use domain::payments::events::{self, StripeEvent};
-use jobs::effects;
+use std::time::Duration;
+
+use domain::payments::events::StripeEvent;
+use domain::{Clock, Db, Result};
+use jobs::stripe_events::{self, Arrival};
 use poem::web::Data;
 use poem_openapi::OpenApi;
-use serde_json::Value;
 use stripe_connect::signature;
 
 use crate::App;
 use crate::error::{ApiError, ApiResult};
+use crate::together::{Counter, Desk};
 use crate::webhooks::{Received, Sender, Signed};
 use crate::wire;
 
@@ -23,6 +26,32 @@ impl Sender for StripeServer {
     const HEADER: &'static str = "stripe-signature";
     const CONTENT_TYPE: &'static str = "application/json";
     const DESCRIPTION: &'static str = "An event as Stripe sends it; the signature covers every byte.";
+}
+
+/// Events that come at once are stored at once.
+pub type Intake = Counter<Events>;
+
+#[derive(Clone, Debug)]
+pub struct Events {
+    pub db: Db,
+    pub clock: Clock,
+}
+
+impl Desk for Events {
+    type Item = Arrival;
+    type Stored = ();
+
+    /// Nobody looks at a screen until Stripe has its answer.
+    const PACE: Duration = Duration::from_millis(5);
+
+    async fn store_together(&self, arrivals: &[&Arrival]) -> Result<Vec<Option<()>>> {
+        stripe_events::take_in(&self.db, arrivals, false, self.clock.now()).await?;
+        Ok(vec![Some(()); arrivals.len()])
+    }
+
+    async fn store_alone(&self, arrival: &Arrival) -> Result<()> {
+        stripe_events::take_in(&self.db, &[arrival], false, self.clock.now()).await
+    }
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "wire::Tag::Payments")]
@@ -54,18 +83,13 @@ impl StripeWebhooksApi {
                 }
             },
         )?;
-        let unreadable = || ApiError::invalid("", "not an event");
-        let payload: Value = serde_json::from_slice(body).map_err(|_| unreadable())?;
-        let event: StripeEvent = serde_json::from_value(payload.clone()).map_err(|_| unreadable())?;
+        let event: StripeEvent =
+            serde_json::from_slice(body).map_err(|_| ApiError::invalid("", "not an event"))?;
         if event.livemode != app.stripe_is_live {
             tracing::info!(id = event.id, "an event of the other mode");
             return Ok(Received::Ok);
         }
-        let mut tx = app.db.begin().await?;
-        if events::store(&mut tx, &event, &payload, false, now).await? {
-            effects::payments::event_stored(&mut tx, &event).await?;
-            tx.commit().await?;
-        }
+        app.stripe_events.hand_in(Arrival::of(event)).await?;
         Ok(Received::Ok)
     }
 }

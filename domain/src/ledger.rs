@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::error::Result;
 use crate::ids::UserId;
 use crate::money;
+use crate::payments::refunds::FailedRefund;
 use crate::payments::{Payment, PaymentMethod, Payout, Refund, RefundWay};
 
 /// VAT on the platform's commission, which contains it.
@@ -38,6 +39,7 @@ pub enum Event {
     PaidOut,
     PayoutReversed,
     Refunded,
+    RefundFailed,
     DisputeOpened,
     DisputeWon,
     DisputeLost,
@@ -199,6 +201,20 @@ pub async fn refund_transferred(
     post(conn, Event::RefundTransferred, &cause, about, postings, now).await
 }
 
+/// A refund came back: its payer is owed it again. The shares stay with what they were taken for, on paper and in here.
+pub async fn refund_failed(
+    conn: &mut PgConnection,
+    payment: &Payment,
+    failed: &FailedRefund,
+    now: OffsetDateTime,
+) -> Result<bool> {
+    let cents = failed.amount_cents;
+    let postings = [ours(Account::Stripe, cents), ours(Account::OwedBack, -cents)];
+    let about = About { source: Some(&failed.refund_id), ..About::payment(payment) };
+    post(conn, Event::RefundFailed, &format!("refund-failed:{}", failed.refund_id), about, postings, now)
+        .await
+}
+
 /// A bank holds a payment back until it has decided.
 pub async fn dispute_opened(conn: &mut PgConnection, payment: &Payment, now: OffsetDateTime) -> Result<bool> {
     let cents = payment.disputed_cents;
@@ -305,12 +321,14 @@ async fn post(
     Ok(written.execute(conn).await?.rows_affected() > 0)
 }
 
-/// What our balance at Stripe gained or lost by a movement that Stripe names; nothing where the ledger does not know it.
-pub async fn of_source(conn: &mut PgConnection, source: &str) -> Result<Option<i64>> {
+/// What our balance at Stripe gained or lost by a movement that Stripe names; nothing where the ledger does not know it. A refund that
+/// came back moved twice under one name.
+pub async fn of_source(conn: &mut PgConnection, source: &str, came_back: bool) -> Result<Option<i64>> {
     let cents = sqlx::query_scalar!(
         "select sum(p.amount_cents)::bigint from ledger_entries e join ledger_postings p on p.entry_id = e.id
-          where e.source_id = $1 and e.event <> 'FEE' and p.account = 'STRIPE'",
+          where e.source_id = $1 and e.event <> 'FEE' and (e.event = 'REFUND_FAILED') = $2 and p.account = 'STRIPE'",
         source,
+        came_back,
     );
     Ok(cents.fetch_one(conn).await?)
 }

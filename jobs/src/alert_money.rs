@@ -21,6 +21,8 @@ pub enum MoneyTrouble {
     /// Another amount came than was asked for; nothing was settled.
     AmountDiffers,
     RefundRefused,
+    /// A refund came back from the payer's bank: it is owed.
+    RefundFailed,
     /// The talent could not give back what a refund takes: it is owed.
     ReversalRefused,
     PayoutRefused,
@@ -44,6 +46,7 @@ impl MoneyTrouble {
         match self {
             Self::AmountDiffers => "Montant reçu différent du montant demandé : rien n’a été comptabilisé",
             Self::RefundRefused => "Remboursement refusé par Stripe",
+            Self::RefundFailed => "Remboursement rejeté par la banque du client : la somme lui reste due",
             Self::ReversalRefused => "Annulation de virement refusée par Stripe : le talent doit cette somme",
             Self::PayoutRefused => "Virement à un talent refusé par Stripe",
             Self::Disputed => "Paiement contesté auprès de la banque",

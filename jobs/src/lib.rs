@@ -53,6 +53,7 @@ pub mod schedule;
 pub mod send_mail;
 pub mod send_signature_code;
 pub mod settle_payment;
+pub mod stripe_events;
 pub mod submit_chorus;
 pub mod submit_credit;
 pub mod sync_connect;

@@ -33,6 +33,8 @@ pub enum Stale {
     Sessions,
     /// Events of the video server, past what may still come again.
     VideoEvents,
+    /// Events of Stripe that have been acted on, long past what is compared at night.
+    StripeEvents,
     /// Networks that their users have not been seen in for long.
     Networks,
 }

@@ -25,6 +25,7 @@ pub const SCHEDULE: &[Cron] = &[
     line("reconcile-stripe", Every::DayAt(5, 11), || NewJob::of(&ReconcileStripe {})),
     line("check-points", Every::DayAt(5, 29), || NewJob::of(&CheckPoints {})),
     line("purge-video-events", Every::DayAt(4, 43), || NewJob::of(&Purge { stale: Stale::VideoEvents })),
+    line("purge-stripe-events", Every::DayAt(4, 47), || NewJob::of(&Purge { stale: Stale::StripeEvents })),
     line("purge-places", Every::DayAt(4, 53), || NewJob::of(&Purge { stale: Stale::Places })),
 ];
 

@@ -135,7 +135,7 @@ async fn redis_killed_and_restarted_under_load() {
     world.stop().await;
 }
 
-pub async fn wait_until(world: &World, count: &'static str, at_least: i64) {
+pub async fn wait_until(world: &World, count: &str, at_least: i64) {
     let reached = async {
         while world.count(count).await < at_least {
             tokio::time::sleep(Duration::from_millis(10)).await;

@@ -41,14 +41,23 @@ impl Money {
         let stripe = Sandbox::start(settings).await.unwrap();
         let own = ["--stripe-secret-key", KEY, "--stripe-api-base", &stripe.url];
         let api = [own.as_slice(), &["--stripe-webhook-secret", SECRET], of_api].concat();
-        let mut world = World::on_clock(clock, &api).await;
+        let world = World::on_clock(clock, &api).await;
         stripe.send_to(&format!("{}{WEBHOOKS}", world.base));
-        let worker =
-            [own.as_slice(), &["--worker-cron", "false", "--alert-email", "ops@example.org"], of_worker];
-        world.start_shaped_worker(&worker.concat(), shape);
         let (client, nurse) = (world.client("lilas").await, world.nurse("nadia", 1.0).await);
         let admin = world.admin().await;
-        Self { world, stripe, client, nurse, admin }
+        let mut money = Self { world, stripe, client, nurse, admin };
+        money.start_worker(of_worker, shape);
+        money
+    }
+
+    pub fn start_worker(
+        &mut self,
+        settings: &[&str],
+        shape: impl FnOnce(Handlers<workers::App>) -> Handlers<workers::App> + Send + 'static,
+    ) {
+        let own = ["--stripe-secret-key", KEY, "--stripe-api-base", &self.stripe.url];
+        let quiet = ["--worker-cron", "false", "--alert-email", "ops@example.org"];
+        self.world.start_shaped_worker(&[&own, &quiet, settings].concat(), shape);
     }
 
     /// Without papers and notices: where only money counts, they would take most of the time.

@@ -5,10 +5,11 @@ use jobs::ledger::{Job, NewJob};
 use jobs::purge::Stale;
 use serde_json::json;
 
+use crate::money::Money;
 use crate::world::World;
 
 /// Rows of each table: an old one and a fresh one. `$1` is a user.
-const ROWS: [&str; 9] = [
+const ROWS: [&str; 10] = [
     "insert into jobs (id, kind, queue, priority, body, run_at, state, finished_at)
      select gen_random_uuid(), 'old', 'default', 1, '{}', now(), 'done', now() - age from ages where $1::uuid is not null",
     "insert into feed_events select $1::uuid, 100 + row_number() over (), 'old', '{}', now() - age from ages",
@@ -30,10 +31,12 @@ const ROWS: [&str; 9] = [
          returning id)
      insert into signature_codes (id, contract_id, signer_id, side, requested_at, expires_at, closed_at)
      select gen_random_uuid(), id, $1::uuid, 'CLIENT', now() - age, now() - age, now() from ages, contract",
+    "insert into stripe_events (id, type, created_at, payload, received_at)
+     select age::text, 'old', now() - age, '{}', now() - age from ages where $1::uuid is not null",
     "insert into known_networks (user_id, network, seen_at) select $1::uuid, age::text, now() - age from ages",
 ];
 
-const COUNTS: [&str; 10] = [
+const COUNTS: [&str; 11] = [
     "select count(*) from jobs where kind = 'old'",
     "select count(*) from feed_events where event = 'old'",
     "select count(*) from notifications",
@@ -42,6 +45,7 @@ const COUNTS: [&str; 10] = [
     "select count(*) from auth_tokens",
     "select count(*) from video_events",
     "select count(*) from signature_codes",
+    "select count(*) from stripe_events",
     "select count(*) from known_networks",
     "select count(*) from sessions",
 ];
@@ -77,6 +81,7 @@ async fn stale_rows_go_and_fresh_ones_stay() {
         Stale::Codes,
         Stale::Sessions,
         Stale::VideoEvents,
+        Stale::StripeEvents,
         Stale::Networks,
     ];
     assert!(lines.len() >= all.len(), "each is on the schedule");
@@ -103,4 +108,49 @@ async fn stale_rows_go_and_fresh_ones_stay() {
     }
     assert_eq!(json!(Stale::Places), "places");
     world.end().await;
+}
+
+#[tokio::test]
+async fn what_stripe_told_stays_until_it_was_acted_on() {
+    let money = Money::new().await;
+    let mission = money.signed().await;
+    let payment = money.intent(&mission).await;
+    let intent = money.intent_of(&payment).await;
+    let rows =
+        [("of-the-intent", json!({ "id": intent })), ("of-its-charge", json!({ "payment_intent": intent }))];
+    let rows = rows.into_iter().chain(["waiting", "dead", "done", "of-nobody"].map(|id| (id, json!({}))));
+    for (id, object) in rows {
+        sqlx::query(
+            "insert into stripe_events (id, type, created_at, payload, received_at)
+             values ($1, 'old', now() - interval '91 days', $2, now())",
+        )
+        .bind(id)
+        .bind(json!({ "data": { "object": object } }))
+        .execute(&money.world.pool)
+        .await
+        .unwrap();
+    }
+    sqlx::query(
+        "insert into jobs (id, kind, queue, priority, body, run_at, state, unique_key, finished_at)
+         select gen_random_uuid(), 'old', 'default', 1, '{}', now() + interval '1 day', state::job_state, 'settle-payment:' || state,
+                case when state <> 'waiting' then now() end
+           from unnest(array['waiting', 'dead', 'done']) as state",
+    )
+    .execute(&money.world.pool)
+    .await
+    .unwrap();
+    let left = "select array_agg(id order by id) from stripe_events where type = 'old'";
+    for (settled, expected) in
+        [(false, vec!["dead", "of-its-charge", "of-the-intent", "waiting"]), (true, vec!["dead", "waiting"])]
+    {
+        if settled {
+            money.stripe.pay(&intent);
+            money.drain().await;
+        }
+        money.world.enqueue(NewJob::of(&Purge { stale: Stale::StripeEvents })).await;
+        money.world.drain().await;
+        let left: Vec<String> = sqlx::query_scalar(left).fetch_one(&money.world.pool).await.unwrap();
+        assert_eq!(left, expected);
+    }
+    money.world.stop().await;
 }

@@ -32,8 +32,12 @@ pub struct World {
     pub pool: PgPool,
     pub clock: Clock,
     pub base: String,
+    /// Of which all clients are: to make one takes longer than most requests.
+    stranger: Client,
     stop: CancellationToken,
+    stop_workers: CancellationToken,
     running: Vec<JoinHandle<std::io::Result<()>>>,
+    workers: Vec<JoinHandle<std::io::Result<()>>>,
 }
 
 fn server_url(variable: &str) -> String {
@@ -90,6 +94,7 @@ impl World {
         sqlx::query(sqlx::AssertSqlSafe(create)).execute(&admin).await.unwrap();
         admin.close().await;
         let database_url = database(&name);
+        let stop = CancellationToken::new();
         let mut world = Self {
             pool: PgPool::connect_lazy(&database_url).unwrap(),
             database_url,
@@ -97,8 +102,11 @@ impl World {
             prefix: format!("{name}-{}", std::process::id()),
             clock,
             base: String::new(),
-            stop: CancellationToken::new(),
+            stranger: Client::new(""),
+            stop_workers: stop.child_token(),
+            stop,
             running: Vec::new(),
+            workers: Vec::new(),
         };
         world.base = world.start_api(settings).await;
         world
@@ -144,8 +152,7 @@ impl World {
     }
 
     pub fn start_worker_with(&mut self, settings: &[&str]) {
-        let config = self.worker_config(settings);
-        self.running.push(tokio::spawn(workers::run(config, self.clock.clone(), self.stop.clone())));
+        self.start_shaped_worker(settings, |handlers| handlers);
     }
 
     /// Starts a worker whose runs are not quite as they come.
@@ -155,8 +162,14 @@ impl World {
         shape: impl FnOnce(Handlers<workers::App>) -> Handlers<workers::App> + Send + 'static,
     ) {
         let config = self.worker_config(settings);
-        let (clock, stop) = (self.clock.clone(), self.stop.clone());
-        self.running.push(tokio::spawn(workers::run_with(config, clock, stop, shape)));
+        let (clock, stop) = (self.clock.clone(), self.stop_workers.clone());
+        self.workers.push(tokio::spawn(workers::run_with(config, clock, stop, shape)));
+    }
+
+    /// Ends the workers alone; others may be started.
+    pub async fn stop_workers(&mut self) {
+        std::mem::replace(&mut self.stop_workers, self.stop.child_token()).cancel();
+        ended(self.workers.drain(..)).await;
     }
 
     pub fn worker_config(&self, settings: &[&str]) -> workers::Config {
@@ -233,7 +246,7 @@ impl World {
     }
 
     pub fn anonymous(&self) -> Client {
-        Client::new(&self.base)
+        self.stranger.at(&self.base)
     }
 
     /// A row in `users` and a session, without the cost of a password.
@@ -346,8 +359,8 @@ impl World {
     }
 
     /// A count in the database.
-    pub async fn count(&self, sql: &'static str) -> i64 {
-        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
+    pub async fn count(&self, sql: &str) -> i64 {
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&self.pool).await.unwrap()
     }
 
     /// Ends the platform. Nothing that is due may be left in the queue, and nothing dead.
@@ -368,9 +381,13 @@ impl World {
     /// Ends the platform as a SIGTERM would.
     pub async fn stop(self) {
         self.stop.cancel();
-        for task in self.running {
-            tokio::time::timeout(PATIENCE, task).await.expect("it stops in time").unwrap().unwrap();
-        }
+        ended(self.running.into_iter().chain(self.workers)).await;
+    }
+}
+
+async fn ended(tasks: impl IntoIterator<Item = JoinHandle<std::io::Result<()>>>) {
+    for task in tasks {
+        tokio::time::timeout(PATIENCE, task).await.expect("it stops in time").unwrap().unwrap();
     }
 }
 

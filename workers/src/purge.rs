@@ -1,6 +1,6 @@
 use domain::{auth_tokens, idempotency, live, notifications, places, sessions, signatures, video_events};
-use jobs::ledger;
 use jobs::purge::{Purge, Stale};
+use jobs::{ledger, stripe_events};
 use time::Duration;
 
 use crate::App;
@@ -17,6 +17,9 @@ const READ: Duration = Duration::days(90);
 /// What the video server told is kept this long, should somebody ask who was there.
 const TOLD: Duration = Duration::days(90);
 
+/// What Stripe told is kept this long, should somebody ask; what it made true is kept elsewhere, for good.
+const TOLD_BY_STRIPE: Duration = Duration::days(90);
+
 /// Deletes batch by batch, each in its own transaction: a deletion needs no fence, it is the same whoever does it.
 pub async fn run(job: Purge, run: Run<App>) -> JobResult {
     let now = run.app.clock.now();
@@ -32,6 +35,7 @@ pub async fn run(job: Purge, run: Run<App>) -> JobResult {
             Stale::Codes => signatures::purge(&mut tx, now, BATCH).await?,
             Stale::Sessions => sessions::purge(&mut tx, now, BATCH).await?,
             Stale::VideoEvents => video_events::purge(&mut tx, now - TOLD, BATCH).await?,
+            Stale::StripeEvents => stripe_events::purge(&mut tx, now - TOLD_BY_STRIPE, BATCH).await?,
             Stale::Networks => sessions::purge_networks(&mut tx, now, BATCH).await?,
         };
         tx.commit().await?;

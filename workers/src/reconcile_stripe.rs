@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use domain::payments::events::{self, StripeEvent};
 use domain::{ledger, money};
+use jobs::stripe_events::{self, Arrival};
 use jobs::{ReconcileStripe, effects};
 use serde_json::Value;
 use stripe_connect::{Movement, Payments};
@@ -44,19 +45,17 @@ async fn replay(
         let page = page.map_err(JobError::Retry)?;
         let id = |event: &Value| event["id"].as_str().map(str::to_owned);
         last = page.events.last().and_then(id);
-        let listed: BTreeMap<String, Value> =
+        let mut listed: BTreeMap<String, Value> =
             page.events.into_iter().filter_map(|event| Some((id(&event)?, event))).collect();
         let ids: Vec<_> = listed.keys().cloned().collect();
         let unknown = events::list_unknown(&mut *run.app.db.conn().await?, &ids).await?;
-        for payload in unknown.iter().filter_map(|id| listed.get(id)) {
-            let Ok(event) = serde_json::from_value::<StripeEvent>(payload.clone()) else { continue };
-            let mut tx = run.begin().await?;
-            if events::store(&mut tx, &event, payload, true, now).await? {
-                tracing::warn!(id = event.id, kind = event.kind, "an event of Stripe had not come");
-                effects::payments::event_stored(&mut tx, &event).await?;
-            }
-            tx.commit().await?;
-        }
+        let missed = unknown.iter().filter_map(|id| {
+            let event: StripeEvent = serde_json::from_value(listed.remove(id)?).ok()?;
+            tracing::warn!(id = event.id, kind = event.kind, "an event of Stripe had not come");
+            Some(Arrival::of(event))
+        });
+        let missed: Vec<_> = missed.collect();
+        stripe_events::take_in(&run.app.db, &missed.iter().collect::<Vec<_>>(), true, now).await?;
         if !page.more || last.is_none() {
             return Ok(());
         }
@@ -103,11 +102,15 @@ const OURS: [&str; 9] = [
     "transfer_cancel",
 ];
 
+/// Under the name of the refund that it undoes.
+const CAME_BACK: [&str; 2] = ["refund_failure", "payment_failure_refund"];
+
 async fn differs(run: &Run<App>, movement: &Movement) -> Result<Option<String>, JobError> {
     let Some(source) = movement.source.as_deref().filter(|_| OURS.contains(&movement.kind.as_str())) else {
         return Ok(None);
     };
-    let booked = ledger::of_source(&mut *run.app.db.conn().await?, source).await?;
+    let came_back = CAME_BACK.contains(&movement.kind.as_str());
+    let booked = ledger::of_source(&mut *run.app.db.conn().await?, source, came_back).await?;
     Ok(match booked {
         Some(cents) if cents == movement.amount_cents => None,
         booked => {

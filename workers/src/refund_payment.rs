@@ -138,10 +138,10 @@ async fn find_external(
     Ok(others.find(|made| made.amount_cents == underway.refund.amount_cents).map(|made| made.id))
 }
 
-/// What is pending has left our balance.
+/// What is pending has left our balance, and so had what failed: an event of its own says that it came back.
 fn judged(refund: stripe_connect::Refund) -> Result<String, String> {
     match refund.status {
-        RefundStatus::Failed | RefundStatus::Canceled => Err("Stripe : remboursement échoué".to_owned()),
+        RefundStatus::Canceled => Err("Stripe : remboursement annulé".to_owned()),
         _ => Ok(refund.id),
     }
 }

@@ -29,7 +29,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use postbox::Postbox;
+pub use postbox::{Messages, Postbox};
 use presence::Presence;
 pub use protocol::ClientEvent;
 use room::{Room, Ticket, ToRoom};

@@ -1,19 +1,20 @@
 //! Stripe's events: stored once by their id, and what each says of a payment.
 //!
 //! They come late, early, shuffled and repeated. So a payment keeps only what no order can undo: the furthest status, the most
-//! that has gone back, the last word of a bank.
+//! that has gone back, which of it came back, the last word of a bank.
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::{DisputeStatus, Payment, PaymentStatus};
 use crate::error::Result;
 use crate::ids::PaymentId;
 
 /// An event as Stripe sends it, in a webhook or a list.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StripeEvent {
     pub id: String,
     #[serde(rename = "type")]
@@ -23,15 +24,42 @@ pub struct StripeEvent {
     #[serde(default)]
     pub livemode: bool,
     /// Whose it is, where it is not the platform's own.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    api_version: Option<String>,
     data: Data,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Data {
     object: Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    previous_attributes: Option<Value>,
 }
+
+/// All that is read of an object, here and where accounts and transfers are.
+const READ: [&str; 19] = [
+    "id",
+    "object",
+    "status",
+    "metadata",
+    "currency",
+    "amount",
+    "amount_received",
+    "amount_captured",
+    "amount_refunded",
+    "amount_reversed",
+    "latest_charge",
+    "last_payment_error",
+    "payment_intent",
+    "charge",
+    "failure_reason",
+    "charges_enabled",
+    "payouts_enabled",
+    "details_submitted",
+    "requirements",
+];
 
 /// Who has to act on an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +78,9 @@ impl StripeEvent {
             | "payment_intent.processing"
             | "payment_intent.canceled"
             | "charge.refunded"
+            | "charge.refund.updated"
+            | "refund.updated"
+            | "refund.failed"
             | "charge.dispute.created"
             | "charge.dispute.closed" => Concern::Payment,
             "account.updated" | "transfer.created" | "transfer.reversed" | "payout.paid"
@@ -62,30 +93,26 @@ impl StripeEvent {
         &self.data.object
     }
 
+    /// What is kept of it. Who acts on an event reads a few fields of its object, and the rest is names, addresses and cards of
+    /// people. One that concerns nobody is kept whole, since nobody knows what will be read of it.
+    #[must_use]
+    pub fn to_keep(mut self) -> Self {
+        if self.concern() == Concern::Nobody {
+            return self;
+        }
+        self.data.previous_attributes = None;
+        if let Value::Object(fields) = &mut self.data.object {
+            fields.retain(|name, _| READ.contains(&name.as_str()));
+            if let Some(error) = fields.get_mut("last_payment_error") {
+                *error = json!({ "code": error["code"] });
+            }
+        }
+        self
+    }
+
     pub fn created_at(&self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp(self.created).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
-}
-
-/// Keeps an event; false where it was known.
-pub async fn store(
-    conn: &mut PgConnection,
-    event: &StripeEvent,
-    payload: &Value,
-    replayed: bool,
-    now: OffsetDateTime,
-) -> Result<bool> {
-    let stored = sqlx::query!(
-        "insert into stripe_events (id, type, created_at, payload, received_at, replayed) values ($1, $2, $3, $4, $5, $6)
-         on conflict (id) do nothing",
-        event.id,
-        event.kind,
-        event.created_at(),
-        payload,
-        now,
-        replayed,
-    );
-    Ok(stored.execute(conn).await?.rows_affected() > 0)
 }
 
 /// Of these events, those that never came.
@@ -107,9 +134,29 @@ pub async fn find(conn: &mut PgConnection, id: &str) -> Result<Option<StripeEven
 /// What an event says of a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Word {
-    Status { status: PaymentStatus, received: Option<i64>, charge: Option<String>, failure: Option<String> },
-    Refunded { charge: Option<String>, captured: i64, cents: i64 },
-    Dispute { status: DisputeStatus, charge: Option<String>, cents: i64 },
+    Status {
+        status: PaymentStatus,
+        received: Option<i64>,
+        charge: Option<String>,
+        failure: Option<String>,
+    },
+    Refunded {
+        charge: Option<String>,
+        captured: i64,
+        cents: i64,
+    },
+    RefundFailed {
+        refund: String,
+        own: Option<Uuid>,
+        charge: Option<String>,
+        cents: i64,
+        reason: Option<String>,
+    },
+    Dispute {
+        status: DisputeStatus,
+        charge: Option<String>,
+        cents: i64,
+    },
 }
 
 /// A payment's id as it stands in an object's metadata, and its intent.
@@ -147,6 +194,19 @@ fn read(event: &StripeEvent) -> Option<(Named, Word)> {
             let captured = object["amount_captured"].as_i64().or_else(|| object["amount"].as_i64())?;
             let cents = object["amount_refunded"].as_i64()?;
             ("payment_intent", Word::Refunded { charge: text(object, "id"), captured, cents })
+        }
+        "refund.failed" | "refund.updated" | "charge.refund.updated" => {
+            if object["status"] != "failed" {
+                return None;
+            }
+            let failed = Word::RefundFailed {
+                refund: text(object, "id")?,
+                own: object["metadata"]["refundId"].as_str().and_then(|id| id.parse().ok()),
+                charge: text(object, "charge"),
+                cents: object["amount"].as_i64()?,
+                reason: text(object, "failure_reason"),
+            };
+            ("payment_intent", failed)
         }
         "charge.dispute.created" | "charge.dispute.closed" => {
             let status = match (object["status"].as_str()?, event.kind.as_str()) {
@@ -187,6 +247,25 @@ pub async fn learn(conn: &mut PgConnection, event: &StripeEvent) -> Result<Optio
                 "update payments set refunded_cents = greatest(refunded_cents, $2) where id = $1",
                 id.0,
                 cents,
+            )
+            .execute(&mut *conn)
+            .await?;
+        }
+        Word::RefundFailed { refund, own, charge, cents, reason } => {
+            // What comes back had gone.
+            advance(&mut *conn, id, PaymentStatus::Succeeded, at, charge, None).await?;
+            sqlx::query!(
+                "with failed as (
+                     insert into failed_refunds (refund_id, payment_id, own_id, amount_cents, reason, failed_at)
+                     values ($1, $2, $3, $4, $5, $6) on conflict (refund_id) do nothing returning amount_cents
+                 )
+                 update payments set failed_refund_cents = failed_refund_cents + failed.amount_cents from failed where id = $2",
+                refund,
+                id.0,
+                own,
+                cents,
+                reason,
+                at,
             )
             .execute(&mut *conn)
             .await?;
@@ -257,4 +336,26 @@ async fn note_received(conn: &mut PgConnection, id: PaymentId, received: i64) ->
     .execute(conn)
     .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(kind: &str, object: Value) -> StripeEvent {
+        let data = json!({ "object": object, "previous_attributes": {} });
+        serde_json::from_value(json!({ "id": "evt_1", "type": kind, "created": 1, "data": data })).unwrap()
+    }
+
+    #[test]
+    fn of_what_is_acted_on_only_what_is_read_is_kept() {
+        let object = json!({ "id": "ch_1", "amount_refunded": 5, "billing_details": { "name": "Zoé" },
+                             "last_payment_error": { "code": "card_declined", "payment_method": { "card": {} } } });
+        let kept = event("charge.refunded", object.clone()).to_keep();
+        let expected =
+            json!({ "id": "ch_1", "amount_refunded": 5, "last_payment_error": { "code": "card_declined" } });
+        assert_eq!((kept.object(), kept.data.previous_attributes.is_none()), (&expected, true));
+        let whole = event("invoice.created", object.clone()).to_keep();
+        assert_eq!((whole.object(), whole.data.previous_attributes.is_some()), (&object, true));
+    }
 }

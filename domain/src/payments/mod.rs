@@ -88,6 +88,8 @@ pub struct Payment {
     pub mismatch_cents: Option<i64>,
     /// What Stripe says has gone back.
     pub refunded_cents: i64,
+    /// What of it came back, because the payer's bank would not have it.
+    pub failed_refund_cents: i64,
     /// What refunds here have taken of it, whether they have gone through or not.
     pub reserved_cents: i64,
     pub dispute: DisputeStatus,
@@ -105,6 +107,11 @@ impl Payment {
     /// What is the talent's when everything that is asked back has gone back.
     pub fn entitled_cents(&self) -> i64 {
         money::split((self.amount_cents - self.reserved_cents).max(0), self.commission_bps).1
+    }
+
+    /// What the payer has got back. That a refund failed may be told before that it was made.
+    pub fn returned_cents(&self) -> i64 {
+        (self.refunded_cents - self.failed_refund_cents).max(0)
     }
 
     /// Under this Stripe keeps its charge and transfers together.
@@ -136,7 +143,7 @@ macro_rules! select_payments {
             r#"select id as "id: _", kind as "kind: _", method as "method: _", payer_id as "payer_id: _", talent_id as "talent_id: _",
                       mission_id as "mission_id: _", contract_id as "contract_id: _", booking_id as "booking_id: _", amount_cents,
                       commission_bps, intent_id, status as "status: _", failure_code, charge_id, mismatch_cents, refunded_cents,
-                      reserved_cents, dispute as "dispute: _", disputed_cents, created_at, settled_at
+                      failed_refund_cents, reserved_cents, dispute as "dispute: _", disputed_cents, created_at, settled_at
                  from payments "# + $rest
             $(, $argument)*
         )

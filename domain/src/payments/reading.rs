@@ -96,7 +96,7 @@ pub async fn list_transactions(
              join payments p on p.id = e.payment_id
              join ledger_postings l on l.entry_id = e.id
             where (l.owner_id = $1
-                   or p.payer_id = $1 and e.event in ('PAID', 'REFUNDED', 'DISPUTE_LOST', 'CHORUS_ACCEPTED', 'CHORUS_REJECTED')
+                   or p.payer_id = $1 and e.event in ('PAID', 'REFUNDED', 'REFUND_FAILED', 'DISPUTE_LOST', 'CHORUS_ACCEPTED', 'CHORUS_REJECTED')
                       and l.account in ('STRIPE', 'BANK', 'CHORUS', 'DISPUTED', 'OWED_BACK'))
               and ($2::timestamptz is null or (e.created_at, e.id) < ($2, $3))
             group by e.id, p.id

@@ -360,6 +360,29 @@ pub(super) async fn accounted_for(conn: &mut PgConnection, payment: PaymentId) -
     Ok(cents.fetch_one(conn).await?)
 }
 
+/// A refund that had gone through, and came back.
+#[derive(Clone, Debug)]
+pub struct FailedRefund {
+    /// Stripe's name of the refund.
+    pub refund_id: String,
+    pub amount_cents: i64,
+    /// In Stripe's words.
+    pub reason: Option<String>,
+}
+
+/// Those of a payment. One that is not known yet to have gone through is left out: that word may come later.
+pub(super) async fn list_failed(conn: &mut PgConnection, payment: PaymentId) -> Result<Vec<FailedRefund>> {
+    let failed = sqlx::query_as!(
+        FailedRefund,
+        "select f.refund_id, f.amount_cents, f.reason from failed_refunds f
+          where f.payment_id = $1
+            and exists (select from refunds r where r.payment_id = f.payment_id and r.status = 'SUCCEEDED'
+                                                and (r.id = f.own_id or r.refund_id = f.refund_id))",
+        payment.0,
+    );
+    Ok(failed.fetch_all(conn).await?)
+}
+
 /// Stripe's names of the refunds of a payment that are known here.
 pub async fn list_known(conn: &mut PgConnection, payment: PaymentId) -> Result<Vec<String>> {
     let known = sqlx::query_scalar!(

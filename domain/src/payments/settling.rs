@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::closing::{Closed, Owed};
-use super::refunds::{NewRefund, Requested};
+use super::refunds::{FailedRefund, NewRefund, Requested};
 use super::{DisputeStatus, Payment, PaymentMethod, PaymentStatus, RefundWay, closing, payouts, refunds};
 use crate::bookings::{self, Booking};
 use crate::error::Result;
@@ -25,6 +25,8 @@ pub struct Settled {
     pub booking: Option<Booking>,
     /// What has to go back, and what is to be paid out.
     pub closed: Closed,
+    /// What had gone back and just came back.
+    pub failed_refunds: Vec<FailedRefund>,
     /// What became of a dispute just now.
     pub dispute: Option<DisputeStatus>,
     /// Another amount came than was asked for.
@@ -38,6 +40,7 @@ pub async fn settle(conn: &mut PgConnection, payment: Payment, now: OffsetDateTi
         paid: false,
         booking: None,
         closed: Closed::default(),
+        failed_refunds: Vec::new(),
         dispute: None,
         mismatch: false,
     };
@@ -52,7 +55,8 @@ pub async fn settle(conn: &mut PgConnection, payment: Payment, now: OffsetDateTi
         settle_paid(&mut *conn, &mut settled, now).await?;
     }
     settle_dispute(&mut *conn, &mut settled, now).await?;
-    settle_refunds(conn, &mut settled, now).await?;
+    settle_refunds(&mut *conn, &mut settled, now).await?;
+    settle_failed_refunds(conn, &mut settled, now).await?;
     Ok(settled)
 }
 
@@ -164,5 +168,23 @@ async fn settle_refunds(conn: &mut PgConnection, settled: &mut Settled, now: Off
         requested_by: None,
     };
     settled.closed.refunds.push(refunds::request(conn, payment, external, now).await?);
+    Ok(())
+}
+
+/// What came back is owed to its payer. It stays taken from the shares: it is still the client's, and no talent is paid it.
+async fn settle_failed_refunds(
+    conn: &mut PgConnection,
+    settled: &mut Settled,
+    now: OffsetDateTime,
+) -> Result<()> {
+    let payment = &settled.payment;
+    if payment.failed_refund_cents == 0 {
+        return Ok(());
+    }
+    for failed in refunds::list_failed(&mut *conn, payment.id).await? {
+        if ledger::refund_failed(&mut *conn, payment, &failed, now).await? {
+            settled.failed_refunds.push(failed);
+        }
+    }
     Ok(())
 }

@@ -20,14 +20,13 @@ use crate::ledger::{self, NewJob};
 use crate::settle_payment::SettleCause;
 use crate::{CancelPayment, CompleteContract, Notify, PayOut, RefundPayment, SettlePayment, SyncConnect};
 
-/// An event of Stripe was stored for the first time.
-pub async fn event_stored(tx: &mut Tx, event: &StripeEvent) -> Result<()> {
-    let job = match event.concern() {
-        Concern::Payment => NewJob::of(&SettlePayment { cause: SettleCause::Event(event.id.clone()) }),
-        Concern::Account => NewJob::of(&SyncConnect { event_id: event.id.clone() }),
-        Concern::Nobody => return Ok(()),
-    };
-    ledger::enqueue(tx, [job]).await
+/// What acts on an event of Stripe; [`crate::stripe_events`] stores both at once.
+pub(crate) fn event_taken_in(event: &StripeEvent) -> Option<NewJob> {
+    match event.concern() {
+        Concern::Payment => Some(NewJob::of(&SettlePayment { cause: SettleCause::Event(event.id.clone()) })),
+        Concern::Account => Some(NewJob::of(&SyncConnect { event_id: event.id.clone() })),
+        Concern::Nobody => None,
+    }
 }
 
 fn refund(requested: &Requested) -> NewJob {
@@ -50,7 +49,7 @@ fn alert(what: MoneyTrouble, cause: String, detail: String) -> NewJob {
 
 /// A payment was looked at: what came of it is told, and what has to go back goes back.
 pub async fn settled(tx: &mut Tx, settled: &Settled, now: OffsetDateTime) -> Result<()> {
-    let Settled { payment, paid, booking, closed, dispute, mismatch } = settled;
+    let Settled { payment, paid, booking, closed, failed_refunds, dispute, mismatch } = settled;
     self::closed(tx, closed).await?;
     let cause = format!("payment:{}", payment.id);
     let mut jobs = Vec::new();
@@ -67,6 +66,12 @@ pub async fn settled(tx: &mut Tx, settled: &Settled, now: OffsetDateTime) -> Res
         let asked = money::in_words(payment.amount_cents, "fr");
         let detail = format!("Paiement {} : {came} au lieu de {asked}", payment.id);
         jobs.push(alert(MoneyTrouble::AmountDiffers, cause.clone(), detail));
+    }
+    for failed in failed_refunds {
+        let cents = money::in_words(failed.amount_cents, "fr");
+        let reason = failed.reason.as_deref().unwrap_or("sans motif");
+        let detail = format!("Paiement {} : {cents} à rendre autrement ({reason})", payment.id);
+        jobs.push(alert(MoneyTrouble::RefundFailed, format!("refund-failed:{}", failed.refund_id), detail));
     }
     if let Some(dispute @ (DisputeStatus::Open | DisputeStatus::Lost)) = dispute {
         let cents = money::in_words(payment.disputed_cents, "fr");
@@ -113,7 +118,10 @@ pub async fn refunded(tx: &mut Tx, refunded: &Refunded) -> Result<()> {
     let payer = (refund.way != RefundWay::Dispute)
         .then(|| notice(payment, payment.payer_id, NotificationType::RefundMade, &cause));
     let talent = notice(payment, payment.talent_id, NotificationType::PaymentReduced, &cause);
-    ledger::enqueue(tx, payer.into_iter().chain([talent])).await?;
+    // That it failed may have been told before.
+    let failed = (payment.failed_refund_cents > 0)
+        .then(|| NewJob::of(&SettlePayment { cause: SettleCause::Payment(payment.id) }));
+    ledger::enqueue(tx, payer.into_iter().chain([talent]).chain(failed)).await?;
     super::growth::refunded(tx, refunded).await?;
     unblocked(tx, payment.talent_id).await
 }

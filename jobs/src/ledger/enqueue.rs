@@ -1,3 +1,6 @@
+use std::collections::BTreeSet;
+
+use domain::bus::Signal;
 use domain::error::Result;
 use domain::ids::JobId;
 use domain::{Tx, trace};
@@ -59,7 +62,8 @@ impl NewJob {
 pub async fn enqueue(tx: &mut Tx, jobs: impl IntoIterator<Item = NewJob>) -> Result<()> {
     let (debounced, others): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.debounce_key.is_some());
     if !others.is_empty() {
-        let rows = Columns::new(tx, others);
+        let rows = Columns::of(others);
+        rows.announce(tx);
         sqlx::query!(
             "insert into jobs (id, kind, queue, priority, body, run_at, unique_key, limited, request_id, traceparent)
              select id, kind, queue, priority, body, coalesce(run_at, clock_timestamp()), unique_key, limited, request_id, traceparent
@@ -82,7 +86,8 @@ pub async fn enqueue(tx: &mut Tx, jobs: impl IntoIterator<Item = NewJob>) -> Res
         .await?;
     }
     if !debounced.is_empty() {
-        let rows = Columns::new(tx, debounced);
+        let rows = Columns::of(debounced);
+        rows.announce(tx);
         // The waiting job is locked, not only met: it must not be claimed before this transaction's change is visible.
         sqlx::query!(
             "insert into jobs (id, kind, queue, priority, body, run_at, debounce_key, limited, request_id, traceparent)
@@ -112,38 +117,28 @@ pub async fn enqueue(tx: &mut Tx, jobs: impl IntoIterator<Item = NewJob>) -> Res
 }
 
 /// Jobs as the columns of an `UNNEST`.
-struct Columns {
-    ids: Vec<uuid::Uuid>,
-    kinds: Vec<String>,
-    queues: Vec<String>,
-    priorities: Vec<i16>,
-    bodies: Vec<Value>,
-    run_ats: Vec<Option<OffsetDateTime>>,
-    keys: Vec<Option<String>>,
-    limited: Vec<bool>,
-    request_ids: Vec<Option<String>>,
-    traceparents: Vec<Option<String>>,
+#[derive(Debug, Default)]
+pub(crate) struct Columns {
+    pub ids: Vec<uuid::Uuid>,
+    pub kinds: Vec<String>,
+    pub queues: Vec<String>,
+    pub priorities: Vec<i16>,
+    pub bodies: Vec<Value>,
+    pub run_ats: Vec<Option<OffsetDateTime>>,
+    pub keys: Vec<Option<String>>,
+    pub limited: Vec<bool>,
+    pub request_ids: Vec<Option<String>>,
+    pub traceparents: Vec<Option<String>>,
+    due: BTreeSet<&'static str>,
 }
 
 impl Columns {
-    /// Also rings the doorbell of each queue that has work now, once the transaction is committed.
-    fn new(tx: &mut Tx, jobs: Vec<NewJob>) -> Self {
-        let mut columns = Self {
-            ids: vec![],
-            kinds: vec![],
-            queues: vec![],
-            priorities: vec![],
-            bodies: vec![],
-            run_ats: vec![],
-            keys: vec![],
-            limited: vec![],
-            request_ids: vec![],
-            traceparents: vec![],
-        };
+    pub fn of(jobs: impl IntoIterator<Item = NewJob>) -> Self {
+        let mut columns = Self::default();
         let current = trace::current();
         for job in jobs {
             if job.run_at.is_none() {
-                tx.announce(DOORBELL.to_owned(), job.policy.queue.name().to_owned());
+                columns.due.insert(job.policy.queue.name());
             }
             columns.ids.push(JobId::new().0);
             columns.kinds.push(job.policy.kind.to_owned());
@@ -159,5 +154,16 @@ impl Columns {
             metrics::counter!("jobs_enqueued_total", "kind" => job.policy.kind).increment(1);
         }
         columns
+    }
+
+    /// The doorbell of each queue that has work now: to be rung once they are committed.
+    pub fn doorbells(&self) -> impl Iterator<Item = Signal> {
+        self.due.iter().map(|queue| Signal { channel: DOORBELL.to_owned(), payload: (*queue).to_owned() })
+    }
+
+    fn announce(&self, tx: &mut Tx) {
+        for Signal { channel, payload } in self.doorbells() {
+            tx.announce(channel, payload);
+        }
     }
 }

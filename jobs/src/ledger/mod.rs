@@ -24,6 +24,7 @@ pub use admin::{
 };
 pub use cron::{Cron, Every, offer};
 pub use dispatch::{Limit, Ticket, choose, mark_pushed, overdue};
+pub(crate) use enqueue::Columns;
 pub use enqueue::{DOORBELL, NewJob, enqueue};
 pub use prune::prune;
 pub use run::{

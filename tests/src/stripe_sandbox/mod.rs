@@ -134,6 +134,11 @@ impl Sandbox {
         faults::arm(&self.core, fault);
     }
 
+    /// The next calls meet nothing.
+    pub fn disarm(&self) {
+        faults::disarm(&self.core);
+    }
+
     /// The payer's card works.
     pub fn pay(&self, intent: &str) -> Value {
         self.confirm(intent, "pm_card_visa").expect("an intent that can be paid")
@@ -167,6 +172,11 @@ impl Sandbox {
 
     pub fn close_dispute(&self, dispute: &str, verdict: Verdict) -> Value {
         self.core.change(|state| refunds::close(state, dispute, verdict)).expect("an open dispute")
+    }
+
+    /// The payer's bank sends a refund back, days later.
+    pub fn fail_refund(&self, refund: &str) -> Value {
+        self.core.change(|state| refunds::fail(state, refund)).expect("a refund that went through")
     }
 
     /// The account's owner has said all that Stripe wants to know.

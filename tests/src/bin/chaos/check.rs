@@ -28,9 +28,9 @@ pub struct Violation {
 /// Work whose claim PostgreSQL forgot in a crash is done again without a trace in its row; its mail may be too.
 const FORGETFUL: Duration = Duration::from_secs(60);
 
-struct Checker<'a> {
-    history: &'a History,
-    rows: &'a Snapshot,
+pub struct Checker<'a> {
+    pub history: &'a History,
+    pub rows: &'a Snapshot,
     /// Phase of each accepted mission.
     phases: BTreeMap<Uuid, usize>,
     found: Vec<Violation>,
@@ -49,13 +49,14 @@ pub fn check(history: &History, rows: &Snapshot) -> Vec<Violation> {
     checker.feeds();
     checker.jobs();
     checker.mails();
+    checker.money();
     for strange in &history.strange {
         checker.wrong("nothing strange is seen", None, strange.clone());
     }
     checker.found
 }
 
-fn count<K: Ord>(keys: impl IntoIterator<Item = K>) -> BTreeMap<K, usize> {
+pub fn count<K: Ord>(keys: impl IntoIterator<Item = K>) -> BTreeMap<K, usize> {
     let mut counts = BTreeMap::new();
     for key in keys {
         *counts.entry(key).or_insert(0) += 1;
@@ -73,8 +74,12 @@ impl Checker<'_> {
         self.found.push(Violation { rule, harm, phase, what });
     }
 
-    fn wrong(&mut self, rule: &'static str, mission: Option<Uuid>, what: String) {
+    pub fn wrong(&mut self, rule: &'static str, mission: Option<Uuid>, what: String) {
         self.report(rule, Harm::Wrong, mission, what);
+    }
+
+    pub fn harmed(&mut self, rule: &'static str, harm: Harm, phase: usize, what: String) {
+        self.found.push(Violation { rule, harm, phase: Some(phase), what });
     }
 
     /// How often something is there, against how often it should be.
@@ -427,9 +432,10 @@ impl Checker<'_> {
                 });
             }
         }
-        // An invitation's mail is not sent when it is over before.
+        // An invitation's mail is not sent when it is over before, nor that of a notice when it is no news any more.
         let always = |job: &&&crate::snapshot::Job| {
-            job.state == "done" && job.body["job"]["mail"]["template"] != "mission-invitation"
+            let template = &job.body["job"]["mail"]["template"];
+            job.state == "done" && template != "mission-invitation" && template != "notice"
         };
         for job in jobs.values().filter(always).filter(|job| !arrived.contains_key(&job.id)) {
             let mission = id(&job.body["job"]["mail"]["missionId"]);

@@ -4,13 +4,13 @@ use uuid::Uuid;
 
 use crate::Outcome;
 use crate::check::check;
-use crate::history::{History, Promise};
+use crate::history::{Fate, History, Promise};
 use crate::snapshot::Snapshot;
 
 type Corruption = fn(&mut History, &mut Snapshot) -> Option<()>;
 
 /// A rule, and damage that it must see; `None` when there is nothing to damage.
-const CORRUPTIONS: [(&str, Corruption); 22] = [
+const CORRUPTIONS: [(&str, Corruption); 27] = [
     ("an accepted mission is there once", |_, rows| rows.missions.pop().map(drop)),
     ("an accepted mission is there once", |_, rows| {
         let mut twin = rows.missions.first()?.clone();
@@ -31,9 +31,15 @@ const CORRUPTIONS: [(&str, Corruption); 22] = [
         rows.feed_events.push(told);
         Some(())
     }),
-    ("a cause has each of its effects once", |_, rows| rows.notifications.pop().map(drop)),
     ("a cause has each of its effects once", |_, rows| {
-        let mail = rows.jobs.iter().find(|job| job.kind == "send-mail")?.clone();
+        let place = rows.notifications.iter().position(|notice| notice.kind == "MISSION_INVITATION")?;
+        rows.notifications.remove(place);
+        Some(())
+    }),
+    ("a cause has each of its effects once", |_, rows| {
+        let invitation =
+            |job: &&crate::snapshot::Job| job.body["job"]["mail"]["template"] == "mission-invitation";
+        let mail = rows.jobs.iter().find(invitation)?.clone();
         rows.jobs.push(mail);
         Some(())
     }),
@@ -94,6 +100,28 @@ const CORRUPTIONS: [(&str, Corruption); 22] = [
         let twin = mail.clone();
         history.faults.clear();
         history.mails.push(twin);
+        Some(())
+    }),
+    ("a payment is settled once, and what was meant to follow has followed once", |_, rows| {
+        let place = rows.entries.iter().position(|entry| entry.event == "PAID")?;
+        rows.entries.remove(place);
+        Some(())
+    }),
+    ("a payment is settled once, and what was meant to follow has followed once", |history, _| {
+        history.deals.iter_mut().find(|deal| deal.fate == Fate::Paid)?.fate = Fate::CalledOff;
+        Some(())
+    }),
+    ("an entry of the ledger sums to zero", |_, rows| {
+        rows.entries.first_mut()?.sum_cents += 1;
+        Some(())
+    }),
+    ("the bank and the ledger tell the same movements", |_, rows| {
+        let twin = rows.movements.iter().find(|movement| movement.event == "REFUNDED")?.clone();
+        rows.movements.push(twin);
+        Some(())
+    }),
+    ("the bank and the ledger tell the same movements", |_, rows| {
+        rows.movements.iter_mut().find(|movement| movement.event == "PAID_OUT")?.cents -= 1;
         Some(())
     }),
     ("a mail arrives", |history, rows| {

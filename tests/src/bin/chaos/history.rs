@@ -33,6 +33,29 @@ pub struct Accept {
     pub outcome: Promise<()>,
 }
 
+/// What becomes of the money of a deal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Paid,
+    PaidOut,
+    /// Paid out, and then half of it given back.
+    HalfBack,
+    /// Given back as a whole.
+    CalledOff,
+}
+
+impl Fate {
+    pub const ALL: [Self; 4] = [Self::Paid, Self::PaidOut, Self::HalfBack, Self::CalledOff];
+}
+
+/// A booking that was paid at the bank.
+#[derive(Clone, Debug)]
+pub struct Deal {
+    pub phase: usize,
+    pub payment: Uuid,
+    pub fate: Fate,
+}
+
 /// A chat message, resent until it was acknowledged.
 #[derive(Clone, Debug)]
 pub struct Say {
@@ -75,6 +98,7 @@ pub struct History {
     /// `eventSeq` and event by reader, in the order of arrival.
     pub feeds: BTreeMap<Uuid, Vec<(i64, String)>>,
     pub mails: Vec<Delivered>,
+    pub deals: Vec<Deal>,
     pub faults: Vec<Fault>,
     /// Processes that ended without having been killed, and whatever else was wrong at first sight.
     pub strange: Vec<String>,

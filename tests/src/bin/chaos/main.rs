@@ -1,7 +1,9 @@
 //! `make chaos`: the platform as real processes, under load, while its servers and processes are killed, stopped, cut off and
 //! wiped; then a checker compares what was promised with what is there. The exit status is the verdict.
 
+mod books;
 mod check;
+mod deals;
 mod doubt;
 mod engine;
 mod faults;
@@ -33,6 +35,7 @@ use rand::{RngExt, SeedableRng};
 use servers::Servers;
 use snapshot::Snapshot;
 use sqlx::PgPool;
+use tests::stripe_sandbox::Sandbox;
 use tokio::sync::Mutex;
 use world::World;
 
@@ -116,12 +119,15 @@ async fn platform(args: &Args, seed: u64, servers: Servers) -> Outcome<bool> {
     let database_url = servers.database("chaos_platform").await?;
     let pool = servers::pool(&database_url)?;
     let book = Book::default();
-    let (clients, talents) = {
+    let (clients, talents, dealers) = {
         let mut conn = pool.acquire().await?;
-        (world::clients(&mut conn, args.clients).await?, world::talents(&mut conn, args.talents).await?)
+        let clients = world::clients(&mut conn, args.clients).await?;
+        let talents = world::talents(&mut conn, args.talents).await?;
+        (clients, talents, world::dealers(&mut conn, deals::PAIRS).await?)
     };
     let smtp = sink::start(book.clone(), seed).await?;
-    let (targets, ports) = start(args, &servers, &database_url, smtp).await?;
+    let bank = deals::bank().await?;
+    let (targets, ports) = start(args, &servers, &database_url, smtp, &bank.url).await?;
     let world = World::new(book.clone(), ports)?;
     for talent in talents {
         socket::live(world.clone(), talent);
@@ -140,10 +146,13 @@ async fn platform(args: &Args, seed: u64, servers: Servers) -> Outcome<bool> {
         args.missions, args.clients, args.talents
     );
 
+    let dealing = deals::begin(&world, &bank, &pool, deals::db(&servers, &database_url)?, dealers).await?;
+
     let mut recovered = Vec::new();
     let (next, mut end, started) = (Arc::new(AtomicUsize::new(0)), 0, Instant::now());
     for (phase, fault) in faults::ALL.iter().copied().enumerate() {
         book.write().phase = phase;
+        deals::tell_replica(&bank, &world, phase);
         // The mixed phase counts for three.
         let share = args.missions / (faults::ALL.len() + 2);
         end = if fault == Fault::Mixed { args.missions } else { end + share };
@@ -168,15 +177,20 @@ async fn platform(args: &Args, seed: u64, servers: Servers) -> Outcome<bool> {
         println!("  {:32} {:>6.0} s", fault.name(), started.elapsed().as_secs_f64());
         recovered.push(matched);
     }
-    let settled = settle(&pool, &world).await;
+    world.closing.store(true, Ordering::Relaxed);
+    let dealt = tokio::time::timeout(SETTLING, futures_util::future::join_all(dealing)).await;
+    if dealt.is_err() {
+        book.write().strange.push("a deal does not end".into());
+    }
+    let settled = settle(&pool, &world, &bank).await;
     for missing in targets.missing().await {
         book.write().strange.push(missing);
     }
-    let rows = Snapshot::take(&pool).await?;
+    let rows = Snapshot::take(&pool, &bank).await?;
     world.over.store(true, Ordering::Relaxed);
     let history = book.write().clone();
     let found = check(&history, &rows);
-    print(&history, &recovered, &found);
+    print(&history, &rows, &recovered, &found);
     println!(
         "\nat rest {} after the last post",
         settled.map_or("NEVER".into(), |took| format!("{:.1} s", took.as_secs_f64()))
@@ -195,6 +209,7 @@ async fn start(
     servers: &Servers,
     database_url: &str,
     smtp: u16,
+    bank_url: &str,
 ) -> Outcome<(Targets, Vec<u16>)> {
     let files = logs()?.join("files");
     let environment = BTreeMap::from(
@@ -205,6 +220,9 @@ async fn start(
             ("JWT_SECRET", world::SECRET),
             ("RATE_LIMIT", "off"),
             ("SMTP_URL", &format!("smtp://127.0.0.1:{smtp}")),
+            ("STRIPE_SECRET_KEY", tests::stripe_sandbox::KEY),
+            ("STRIPE_WEBHOOK_SECRET", deals::SECRET),
+            ("STRIPE_API_BASE", bank_url),
             ("FRONTEND_URL", "https://app.example"),
             ("STORAGE_URL", &files.to_string_lossy()),
         ]
@@ -264,15 +282,18 @@ async fn matched(pool: &PgPool, over: Instant) -> Option<Duration> {
     None
 }
 
-/// Waits until no job is due any more, every message acknowledged and every feed read.
-async fn settle(pool: &PgPool, world: &World) -> Option<Duration> {
+/// Waits until no job is due any more, every message acknowledged, every feed read and all money where it belongs.
+async fn settle(pool: &PgPool, world: &World, bank: &Sandbox) -> Option<Duration> {
     let began = Instant::now();
     let busy = "select exists (select from jobs where state in ('dispatched', 'running')
                                   or state = 'waiting' and run_at < clock_timestamp() + interval '1 minute')";
     while began.elapsed() < SETTLING {
         tokio::time::sleep(Duration::from_millis(500)).await;
         let Ok(false) = sqlx::query_scalar::<_, bool>(busy).fetch_one(pool).await else { continue };
-        let Ok(rows) = Snapshot::take(pool).await else { continue };
+        if !books::at_rest(pool, bank).await {
+            continue;
+        }
+        let Ok(rows) = Snapshot::take(pool, bank).await else { continue };
         let history = world.book.write();
         let acknowledged = history.says.values().all(|say| say.ack.is_some());
         let read = rows.feed_heads.iter().all(|(user, head)| {
@@ -288,7 +309,7 @@ async fn settle(pool: &PgPool, world: &World) -> Option<Duration> {
     None
 }
 
-fn print(history: &history::History, recovered: &[Option<Duration>], found: &[Violation]) {
+fn print(history: &history::History, rows: &Snapshot, recovered: &[Option<Duration>], found: &[Violation]) {
     println!(
         "\n{:32} {:>8} {:>7} {:>7} {:>7} {:>6} {:>7}  recovered",
         "phase", "missions", "unknown", "accepts", "chat", "lost", "doubled"
@@ -324,6 +345,15 @@ fn print(history: &history::History, recovered: &[Option<Duration>], found: &[Vi
                 .map_or("NEVER".into(), |took| format!("{:.1} s", took.as_secs_f64())),
         );
     }
+    let moved = |event| rows.movements.iter().filter(|movement| movement.event == event).count();
+    println!(
+        "{} deals: {} charges, {} transfers, {} taken back, {} refunds",
+        history.deals.len(),
+        moved("PAID"),
+        moved("PAID_OUT"),
+        moved("PAYOUT_REVERSED"),
+        moved("REFUNDED"),
+    );
     let again = history.mails.iter().map(|mail| mail.job).collect::<std::collections::BTreeSet<_>>().len();
     println!(
         "{} faults; {} mails, of them {} again under the same Message-ID; {} frames read",

@@ -8,7 +8,10 @@ use sqlx::{FromRow, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use tests::stripe_sandbox::Sandbox;
+
 use crate::Outcome;
+use crate::books::{self, Entry, Movement};
 
 #[derive(Clone, Debug, FromRow)]
 pub struct Mission {
@@ -92,10 +95,13 @@ pub struct Snapshot {
     pub room_heads: BTreeMap<Uuid, i64>,
     pub jobs: Vec<Job>,
     pub addresses: BTreeMap<Uuid, String>,
+    pub entries: Vec<Entry>,
+    /// At the bank.
+    pub movements: Vec<Movement>,
 }
 
 impl Snapshot {
-    pub async fn take(pool: &PgPool) -> Outcome<Self> {
+    pub async fn take(pool: &PgPool, bank: &Sandbox) -> Outcome<Self> {
         Ok(Self {
             missions: rows(pool, "select id, title, client_id, slots, filled, status::text, matching::text from missions").await?,
             matches: rows(pool, "select mission_id, rank, talent_id from mission_matches").await?,
@@ -111,7 +117,7 @@ impl Snapshot {
             feed_heads: pairs(pool, "select user_id, head from feeds").await?,
             messages: rows(
                 pool,
-                "select mission_id, seq, id, sender_id, content, client_message_id from chat_messages order by conversation_id, seq",
+                "select mission_id, seq, id, sender_id, content, client_message_id from chat_messages where mission_id is not null order by conversation_id, seq",
             )
             .await?,
             room_heads: pairs(pool, "select mission_id, head from conversations where mission_id is not null").await?,
@@ -121,11 +127,13 @@ impl Snapshot {
             )
             .await?,
             addresses: sqlx::query_as("select id, email from users").fetch_all(pool).await?.into_iter().collect(),
+            entries: books::entries(pool).await?,
+            movements: books::movements(bank),
         })
     }
 }
 
-async fn rows<T: Send + Unpin + for<'r> FromRow<'r, PgRow>>(
+pub async fn rows<T: Send + Unpin + for<'r> FromRow<'r, PgRow>>(
     pool: &PgPool,
     sql: &'static str,
 ) -> Outcome<Vec<T>> {

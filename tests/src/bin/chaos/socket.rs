@@ -213,15 +213,10 @@ impl User {
         tokio::spawn(async move {
             let phase = world.book.write().phase;
             let path = format!("/api/v1/invitations/{invitation}/accept");
-            let key = Uuid::new_v4().to_string();
-            let outcome = loop {
-                match world.post(person, &path, Some(&key), None).await {
-                    Promise::Kept(_) => break Promise::Kept(()),
-                    // Not taken by anybody: a replica that is down.
-                    Promise::Refused(0) | Promise::Unknown if !world.is_over() => pause(200, 800).await,
-                    Promise::Refused(status) if status != 0 => break Promise::Refused(status),
-                    Promise::Refused(_) | Promise::Unknown => break Promise::Unknown,
-                }
+            let outcome = match world.insist(person, &path, None).await {
+                Promise::Kept(_) => Promise::Kept(()),
+                Promise::Refused(status) => Promise::Refused(status),
+                Promise::Unknown => Promise::Unknown,
             };
             let accept = crate::history::Accept { phase, mission, talent: person.id, outcome };
             world.book.write().accepts.push(accept);

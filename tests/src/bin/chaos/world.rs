@@ -38,6 +38,8 @@ pub struct World {
     tokens: Arc<api::token::Tokens>,
     /// Whether the API knows `Idempotency-Key`: then whoever got no answer asks again.
     pub replays: Arc<AtomicBool>,
+    /// Nothing new is begun.
+    pub closing: Arc<AtomicBool>,
     pub over: Arc<AtomicBool>,
     turn: Arc<AtomicUsize>,
 }
@@ -51,6 +53,7 @@ impl World {
             http,
             tokens: Arc::new(api::token::Tokens::new(SECRET, &[])),
             replays: Arc::default(),
+            closing: Arc::default(),
             over: Arc::default(),
             turn: Arc::default(),
         })
@@ -58,6 +61,10 @@ impl World {
 
     pub fn is_over(&self) -> bool {
         self.over.load(Ordering::Relaxed)
+    }
+
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
     }
 
     /// The replicas in turn.
@@ -103,6 +110,22 @@ impl World {
     }
 }
 
+impl World {
+    /// Asks until it knows, each time with the same key: no answer, a replica that is down, and backpressure are no answers.
+    pub async fn insist(&self, person: Person, path: &str, body: Option<&Value>) -> Promise<Value> {
+        let key = Uuid::new_v4().to_string();
+        loop {
+            match self.post(person, path, Some(&key), body).await {
+                Promise::Refused(0 | OVERLOADED) | Promise::Unknown if !self.is_over() => {
+                    pause(200, 800).await;
+                }
+                Promise::Refused(0) => return Promise::Unknown,
+                decided => return decided,
+            }
+        }
+    }
+}
+
 pub async fn pause(from: u64, to: u64) {
     let long = rand::rng().random_range(from..to);
     tokio::time::sleep(Duration::from_millis(long)).await;
@@ -144,6 +167,18 @@ pub async fn clients(conn: &mut PgConnection, count: usize) -> Outcome<Vec<(Pers
         .execute(&mut *conn)
         .await?;
         all.push((owner, colleague));
+    }
+    Ok(all)
+}
+
+/// Clients and talents who deal with each other, and an admin.
+pub async fn dealers(conn: &mut PgConnection, pairs: usize) -> Outcome<Vec<[Person; 3]>> {
+    let admin = person(conn, "admin", Role::Admin).await?;
+    let mut all = Vec::new();
+    for n in 0..pairs {
+        let client = person(conn, &format!("buyer-{n}"), Role::Client).await?;
+        let talent = person(conn, &format!("seller-{n}"), Role::Talent).await?;
+        all.push([client, talent, admin]);
     }
     Ok(all)
 }
