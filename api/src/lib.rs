@@ -28,6 +28,7 @@ pub mod members;
 pub mod message_reports;
 pub mod metrics;
 pub mod missions;
+pub mod notification_preferences;
 pub mod notifications;
 pub mod openapi;
 pub mod operations;
@@ -36,6 +37,7 @@ pub mod payments;
 pub mod pressure;
 pub mod professions;
 pub mod profiles;
+pub mod push_subscriptions;
 pub mod queues;
 pub mod quotes;
 pub mod rate_limit;
@@ -91,6 +93,8 @@ pub struct App {
     pub storage: Storage,
     /// Whether workers hand invoices to Chorus Pro.
     pub chorus: bool,
+    /// Which devices workers reach.
+    pub push: push::Services,
 }
 
 impl App {
@@ -127,6 +131,10 @@ impl App {
             storage: Storage::open(&config.storage_url)
                 .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?,
             chorus: !config.chorus_client_id.is_empty(),
+            push: config
+                .push
+                .connect()
+                .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?,
             db,
             clock,
             redis,

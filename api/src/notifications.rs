@@ -31,6 +31,10 @@ struct NotificationLinks {
     message_id: Option<Uuid>,
     establishment_id: Option<Uuid>,
     invoice_id: Option<Uuid>,
+    quote_id: Option<Uuid>,
+    contract_id: Option<Uuid>,
+    payment_id: Option<Uuid>,
+    report_id: Option<Uuid>,
 }
 
 /// A notification, in the reader's language.

@@ -47,6 +47,7 @@ ids!(
     NotificationId,
     PaymentId,
     PayoutId,
+    PushSubscriptionId,
     QuoteId,
     RefundId,
     ReportId,

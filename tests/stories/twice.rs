@@ -19,6 +19,7 @@ mod bookings;
 mod chorus;
 mod hub;
 mod money;
+mod push;
 
 const MISSIONS: &str = "/api/v1/matching/missions";
 
@@ -83,6 +84,9 @@ impl Delivered {
             if kind == "digest-unread" {
                 // How far it has looked moves with the clock.
                 keys.retain(|key| *key != "unread_digest_progress");
+            }
+            if kind == "push-messages" {
+                keys.retain(|key| *key != "message_push_progress");
             }
             assert!(keys.is_empty(), "{kind} has done more the second time: {keys:?}");
         }
@@ -196,6 +200,7 @@ async fn every_kind_of_job_is_harmless_the_second_time() {
     hub::play(&mut twice).await;
     chorus::play(&mut twice).await;
     money::play(&mut twice).await;
+    push::play(&mut twice).await;
 
     let missing: Vec<_> =
         jobs::KINDS.iter().map(|policy| policy.kind).filter(|kind| !twice.0.contains_key(*kind)).collect();

@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use rand::RngExt;
 use redis::Script;
 use redis::aio::ConnectionManager;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::RETRY_AFTER;
 use reqwest::{StatusCode, Url, redirect};
 use serde::Deserialize;
 use time::OffsetDateTime;
@@ -94,7 +94,8 @@ impl Ban {
             StatusCode::OK => {}
             status => {
                 let error = format!("the address service answered {status}");
-                let pause = retry_after(response.headers(), Clock::default().now());
+                let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+                let pause = asked.and_then(|asked| retry_after(asked, Clock::default().now()));
                 return Err(match pause {
                     Some(pause) => JobError::RetryIn(pause, error),
                     None => JobError::Retry(error),
@@ -165,9 +166,9 @@ fn read(body: &[u8]) -> Result<Option<Found>, JobError> {
     Ok(Some(Found { point: Point { latitude, longitude }, score: best.properties.score }))
 }
 
-/// Seconds, or a date.
-fn retry_after(headers: &HeaderMap, now: OffsetDateTime) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+/// How long a `Retry-After` asks to wait: seconds, or a date.
+pub(crate) fn retry_after(value: &str, now: OffsetDateTime) -> Option<Duration> {
+    let value = value.trim();
     let pause = match value.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => (OffsetDateTime::parse(value, &Rfc2822).ok()? - now).try_into().unwrap_or_default(),
@@ -259,16 +260,13 @@ mod tests {
     #[test]
     fn a_pause_is_asked_for_in_seconds_or_by_date() {
         let now = datetime!(2026-01-01 12:00 UTC);
-        let pause = |value: &str| {
-            let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]);
-            retry_after(&headers, now).map(|pause| pause.as_secs())
-        };
+        let pause = |value: &str| retry_after(value, now).map(|pause| pause.as_secs());
         assert_eq!(pause("30"), Some(30));
         assert_eq!(pause("Thu, 01 Jan 2026 12:01:00 GMT"), Some(60));
         assert_eq!(pause("Thu, 01 Jan 2026 11:00:00 GMT"), Some(1));
         assert_eq!(pause("86400"), Some(3600));
         assert_eq!(pause("soon"), None);
-        assert_eq!(retry_after(&HeaderMap::new(), now), None);
+        assert_eq!(pause(""), None);
     }
 
     #[tokio::test]

@@ -12,6 +12,7 @@ PriceLine.amountCents 9000
 amountCents 10800
 attachments []
 attempt 1
+PushKeys.auth "tBHItJI5svbpez7KI4CCXg"
 available true
 avatarUrl "https://cdn.example/nadia.webp"
 averageRating 4.8
@@ -58,6 +59,12 @@ dead 0
 deliveredFrom "2030-03-04"
 deliveredTo "2030-03-05"
 depth 12
+enabled true
+endpoint "https://updates.push.services.mozilla.com/wpush/v2/gAAAAABnZ3Jv"
+expirationTime 1893456000000
+fcmToken "fGk2dQ8rR1y:APA91bH"
+QuietHours.from 22
+inApp true
 incidents "Une chute sans gravité, signalée au cadre de santé."
 InvoiceLine.description "Heures de mission"
 description "Tour du matin, dix-huit résidents."
@@ -98,6 +105,8 @@ isEmailVerified true
 isHost false
 isInvited false
 linesContainVat true
+mail true
+mandatoryMails ["CONTRACT_TO_SIGN"]
 PartyView.name "EHPAD Les Tilleuls"
 notes "Matériel compris."
 isOpen true
@@ -139,6 +148,7 @@ nextCursor "AAAAAAAA"
 option "Une heure"
 options [{"name": "Une heure", "priceCents": 9000, "durationMinutes": 60}]
 owedCents 17000
+PushKeys.p256dh "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"
 paidOutCents 42500
 participants 1
 password "correct horse battery"
@@ -154,6 +164,8 @@ postalCode "75011"
 priceCents 10000
 priority 1
 proposedRateCents 2600
+publicKey "BP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A8"
+push true
 quantityMilli 2000
 queue "matching"
 receiveStripeEvent. {"id": "evt_1QkXyZ", "object": "event", "type": "payment_intent.succeeded", "created": 1899100800, "livemode": false, "data": {"object": {"id": "pi_3QkX", "object": "payment_intent", "amount_received": 10800, "currency": "eur"}}}
@@ -209,12 +221,14 @@ NotificationView.title "Une mission pour vous"
 title "Renfort – Infirmier diplômé d'État"
 ExceptionView.to "2030-03-04T18:00:00Z"
 WeeklySlotView.to "18:00"
+QuietHours.to 7
 token "c2luZ2xlLXVzZSB0b2tlbiBvZiBhIG1haWw"
 totalCents 10800
 VideoAccess.token "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIwMTk5In0.c2lnbmF0dXJl"
 totalMissions 41
 totalReviews 27
 NotificationView.type "NEW_MATCH"
+NotificationPreference.type "MISSION_INVITATION"
 unit "h"
 unitPriceCents 4500
 unitPriceMicros 25000000

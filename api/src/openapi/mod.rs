@@ -57,6 +57,8 @@ apis! {
         crate::conversations::ConversationsApi,
         crate::message_reports::MessageReportsApi,
         crate::notifications::NotificationsApi,
+        crate::notification_preferences::NotificationPreferencesApi,
+        crate::push_subscriptions::PushSubscriptionsApi,
     ]
     [
         crate::payments::PaymentsApi,

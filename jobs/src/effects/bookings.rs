@@ -11,14 +11,15 @@ use domain::video_events::Received;
 use domain::{Tx, messages};
 use time::OffsetDateTime;
 
+use super::notices;
 use crate::ledger::{self, NewJob};
 use crate::{
-    CloseRoom, ConcludeBooking, ContractOf, DraftContract, ExpireBooking, Notify, ProcessVideoEvent,
-    RemindBooking, Reminder,
+    CloseRoom, ConcludeBooking, ContractOf, DraftContract, ExpireBooking, ProcessVideoEvent, RemindBooking,
+    Reminder,
 };
 
 fn notice(booking: &Booking, kind: NotificationType, user_id: UserId) -> NewJob {
-    NewJob::of(&Notify { user_id, kind, about: About::Booking(booking.id) })
+    notices::notice(About::Booking(booking.id), kind, user_id)
 }
 
 fn both(booking: &Booking, kind: NotificationType) -> [NewJob; 2] {

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use super::{contracts, mission_reported, notices, payments, told};
 use crate::ledger::{self, NewJob};
-use crate::{AutoValidateReport, CheckAssignment, Notify};
+use crate::{AutoValidateReport, CheckAssignment};
 
 /// What looks at an assignment when it should have begun, and ended.
 pub(super) fn looks(assignment: &Assignment, mission: &Mission) -> impl Iterator<Item = NewJob> + use<> {
@@ -117,5 +117,5 @@ pub async fn overdue(
 }
 
 fn notice(mission: MissionId, user_id: UserId, kind: NotificationType) -> NewJob {
-    NewJob::of(&Notify { user_id, kind, about: About::Mission(mission) })
+    notices::notice(About::Mission(mission), kind, user_id)
 }

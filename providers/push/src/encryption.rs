@@ -55,7 +55,8 @@ impl Keys {
         let p256dh: [u8; 65] = p256dh.try_into().map_err(|_| BadKey::P256dh)?;
         let auth = auth.try_into().map_err(|_| BadKey::Auth)?;
         // The other encodings of a point have other lengths or first bytes; one off the curve is none.
-        let on_curve = ParsedPublicKey::try_from(UnparsedPublicKey::new(&ECDH_P256, p256dh.as_slice())).is_ok();
+        let on_curve =
+            ParsedPublicKey::try_from(UnparsedPublicKey::new(&ECDH_P256, p256dh.as_slice())).is_ok();
         match p256dh[0] == 4 && on_curve {
             true => Ok(Self { p256dh, auth }),
             false => Err(BadKey::P256dh),
@@ -118,14 +119,16 @@ fn derive<const N: usize>(salt: &[u8], secret: &[u8], info: &[&[u8]]) -> Result<
 mod tests {
     use super::*;
 
-    const P256DH: &str = "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4";
+    const P256DH: &str =
+        "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4";
     const AUTH: &str = "BTBZMqHH6r4Tts7J_aSIgg";
 
     #[test]
     fn the_example_of_rfc_8291_comes_out() {
         let bytes = |text: &str| BASE64.decode(text).unwrap();
         let keys = Keys::read(P256DH, AUTH).unwrap();
-        let ours = PrivateKey::from_private_key(&ECDH_P256, &bytes("yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw"));
+        let ours =
+            PrivateKey::from_private_key(&ECDH_P256, &bytes("yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw"));
         let salt = bytes("DGv6ra1nlYgDCS1FRnbzlw").try_into().unwrap();
         let text = b"When I grow up, I want to be a watermelon";
         let body = encrypt_with(text, &keys, &ours.unwrap(), salt).unwrap();
@@ -141,7 +144,14 @@ mod tests {
         assert!(Keys::read(&format!("{P256DH}="), &format!("{AUTH}==")).is_ok());
         let point = BASE64.decode(P256DH).unwrap();
         let moved = [&point[..64], &[point[64] ^ 1]].concat();
-        for p256dh in [vec![], point[..64].to_vec(), [&point[..], &[0]].concat(), [&[2], &point[1..33]].concat(), moved, vec![4; 65]] {
+        for p256dh in [
+            vec![],
+            point[..64].to_vec(),
+            [&point[..], &[0]].concat(),
+            [&[2], &point[1..33]].concat(),
+            moved,
+            vec![4; 65],
+        ] {
             assert_eq!(Keys::read(&BASE64.encode(p256dh), AUTH), Err(BadKey::P256dh));
         }
         for auth in ["", "BTBZMqHH6r4Tts7J_aSI", "BTBZMqHH6r4Tts7J_aSIgg00", "§"] {

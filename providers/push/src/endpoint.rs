@@ -70,7 +70,13 @@ impl Reach {
     /// Judges an address by where it leads now, too.
     pub async fn visit(&self, address: &str) -> Result<Endpoint, BadEndpoint> {
         let endpoint = self.read(address)?;
-        let host = endpoint.0.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let host = endpoint
+            .0
+            .host_str()
+            .unwrap_or_default()
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
         match tokio::time::timeout(PATIENCE, self.find(host)).await {
             Ok(Ok(_)) => Ok(endpoint),
             Ok(Err(bad)) => Err(bad),
@@ -190,9 +196,29 @@ mod tests {
             assert_eq!(reach.read(bad), Err(BadEndpoint::Form), "{bad}");
         }
         for private in [
-            "127.0.0.1", "2130706433", "0x7f.1", "0177.0.0.1", "0", "10.1.2.3", "172.31.0.1", "192.168.1.1", "169.254.169.254",
-            "100.64.0.1", "198.18.0.1", "224.0.0.1", "255.255.255.255", "[::1]", "[::]", "[::ffff:10.0.0.1]", "[fd00::1]", "[fe80::1]",
-            "[64:ff9b::a00:1]", "[2002:a00:1::]", "[2001::1]", "[2001:db8::1]", "[ff02::1]",
+            "127.0.0.1",
+            "2130706433",
+            "0x7f.1",
+            "0177.0.0.1",
+            "0",
+            "10.1.2.3",
+            "172.31.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "[::1]",
+            "[::]",
+            "[::ffff:10.0.0.1]",
+            "[fd00::1]",
+            "[fe80::1]",
+            "[64:ff9b::a00:1]",
+            "[2002:a00:1::]",
+            "[2001::1]",
+            "[2001:db8::1]",
+            "[ff02::1]",
         ] {
             assert_eq!(reach.read(&format!("https://{private}/x")), Err(BadEndpoint::Private), "{private}");
         }

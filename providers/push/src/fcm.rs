@@ -66,7 +66,8 @@ impl Fcm {
         let key: String = account.private_key.lines().filter(|line| !line.starts_with("-----")).collect();
         let key = STANDARD.decode(key.trim()).map_err(|_| bad(&"private_key is not PEM"))?;
         let key = KeyPair::from_pkcs8(&key).map_err(|_| bad(&"private_key is not an RSA key in PKCS #8"))?;
-        let send_url = format!("{}/v1/projects/{}/messages:send", base.trim_end_matches('/'), account.project_id);
+        let send_url =
+            format!("{}/v1/projects/{}/messages:send", base.trim_end_matches('/'), account.project_id);
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(3))
             .timeout(TIMEOUT)
@@ -103,8 +104,12 @@ impl Fcm {
         }
         let mut form = self.token_url.clone();
         let grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-        form.query_pairs_mut().clear().append_pair("grant_type", grant).append_pair("assertion", &self.assertion()?);
-        let request = self.http.post(self.token_url.clone()).body(form.query().unwrap_or_default().to_owned());
+        form.query_pairs_mut()
+            .clear()
+            .append_pair("grant_type", grant)
+            .append_pair("assertion", &self.assertion()?);
+        let request =
+            self.http.post(self.token_url.clone()).body(form.query().unwrap_or_default().to_owned());
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         let response = request.send().await.map_err(unreachable)?;
         if !response.status().is_success() {
@@ -222,12 +227,8 @@ mod tests {
         let judged = |status: u16, body: Value| {
             judge(StatusCode::from_u16(status).unwrap(), Some("7".into()), body.to_string().as_bytes())
         };
-        let error = |status: &str, code: &str| {
-            json!({ "error": { "status": status, "details": [{ "@type": "type.googleapis.com/google.firebase.fcm.v1.FcmError", "errorCode": code }] } })
-        };
-        let field = |field: &str| {
-            json!({ "error": { "status": "INVALID_ARGUMENT", "details": [{ "fieldViolations": [{ "field": field }] }] } })
-        };
+        let error = |status: &str, code: &str| json!({ "error": { "status": status, "details": [{ "@type": "type.googleapis.com/google.firebase.fcm.v1.FcmError", "errorCode": code }] } });
+        let field = |field: &str| json!({ "error": { "status": "INVALID_ARGUMENT", "details": [{ "fieldViolations": [{ "field": field }] }] } });
         for (status, body) in [
             (404, error("NOT_FOUND", "UNREGISTERED")),
             (403, error("PERMISSION_DENIED", "SENDER_ID_MISMATCH")),
@@ -238,7 +239,9 @@ mod tests {
         }
         assert!(matches!(judged(400, field("message.android.ttl")), Fault::Refused(_)));
         assert!(matches!(judged(403, json!("no")), Fault::Refused(_)));
-        for (status, body) in [(429, error("RESOURCE_EXHAUSTED", "QUOTA_EXCEEDED")), (503, json!({})), (500, json!(7))] {
+        for (status, body) in
+            [(429, error("RESOURCE_EXHAUSTED", "QUOTA_EXCEEDED")), (503, json!({})), (500, json!(7))]
+        {
             assert!(matches!(judged(status, body), Fault::Later { retry_after: Some(_), .. }), "{status}");
         }
     }

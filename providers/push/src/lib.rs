@@ -52,7 +52,8 @@ impl Message {
     /// What the page's service worker reads.
     fn json(&self) -> String {
         let Self { title, body, url, tag, kind, notification_id, .. } = self;
-        let mut payload = serde_json::json!({ "title": title, "body": body, "url": url, "tag": tag, "type": kind });
+        let mut payload =
+            serde_json::json!({ "title": title, "body": body, "url": url, "tag": tag, "type": kind });
         if let Some(id) = notification_id {
             payload["notificationId"] = id.as_str().into();
         }

@@ -67,7 +67,12 @@ mod tests {
         for (key, subject, account, named) in [
             (key, "", "", "VAPID_SUBJECT"),
             (&key[1..], "mailto:ops@example.org", "", "VAPID_PRIVATE_KEY"),
-            ("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "mailto:ops@example.org", "", "VAPID_PRIVATE_KEY"),
+            (
+                "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+                "mailto:ops@example.org",
+                "",
+                "VAPID_PRIVATE_KEY",
+            ),
             ("", "", "{}", "FCM_SERVICE_ACCOUNT"),
             ("", "", "/nowhere/account.json", "FCM_SERVICE_ACCOUNT"),
         ] {

@@ -67,7 +67,8 @@ mod tests {
     fn the_header_says_to_whom_and_until_when() {
         // The key pair of RFC 8291's example.
         let private = "yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw";
-        let public = "BP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A8";
+        let public =
+            "BP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A8";
         let vapid = Vapid::new(private, "mailto:ops@example.org").unwrap();
         assert_eq!(vapid.public_key(), public);
         let url = Url::parse("https://push.example/x/y?z").unwrap();
@@ -78,7 +79,10 @@ mod tests {
         key.verify(said.as_bytes(), &BASE64.decode(signature).unwrap()).unwrap();
         let claims = BASE64.decode(said.split_once('.').unwrap().1).unwrap();
         let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
-        assert_eq!((&claims["aud"], &claims["sub"]), (&"https://push.example".into(), &"mailto:ops@example.org".into()));
+        assert_eq!(
+            (&claims["aud"], &claims["sub"]),
+            (&"https://push.example".into(), &"mailto:ops@example.org".into())
+        );
         assert!((1..=24 * 60 * 60).contains(&(claims["exp"].as_u64().unwrap() - jwt::now())));
     }
 }

@@ -52,9 +52,12 @@ impl WebPush {
     }
 
     async fn post(&self, endpoint: &str, keys: &Keys, message: &Message) -> Result<(), Fault> {
-        let endpoint = self.reach.read(endpoint).map_err(|bad| Fault::Refused(format!("the endpoint {bad}")))?;
+        let endpoint =
+            self.reach.read(endpoint).map_err(|bad| Fault::Refused(format!("the endpoint {bad}")))?;
         let text = message.json();
-        let ours = |_| Fault::Refused(format!("{} bytes, of at most {LARGEST_TEXT}, cannot be encrypted", text.len()));
+        let ours = |_| {
+            Fault::Refused(format!("{} bytes, of at most {LARGEST_TEXT}, cannot be encrypted", text.len()))
+        };
         let body = encrypt(text.as_bytes(), keys).map_err(ours)?;
         let authorization = self.vapid.authorization(endpoint.url()).map_err(ours)?;
         let urgency = match message.urgency {
