@@ -40,16 +40,13 @@ struct PushKeys {
     auth: Text,
 }
 
-/// A browser as its `PushSubscription.toJSON()` has it, or an app by its token.
+/// A browser by the endpoint and keys of its `PushSubscription.toJSON()`, or an app by its token.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 struct NewPushSubscription {
     /// Where the browser's push service is: https, and not in a private network.
     #[oai(validator(min_length = 1, max_length = 2048))]
     endpoint: Option<Text>,
-    /// The browser's own; not kept, since the push service says when it is over.
-    #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
-    expiration_time: Option<f64>,
     keys: Option<PushKeys>,
     /// The app's registration token at FCM, instead of `endpoint` and `keys`.
     #[oai(validator(min_length = 1, max_length = 2048))]

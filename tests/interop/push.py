@@ -40,7 +40,7 @@ class Browser:
     def subscription(self):
         point = self.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
         keys = {"p256dh": text(point), "auth": text(self.auth)}
-        return {"endpoint": SERVICE + self.path, "expirationTime": None, "keys": keys}
+        return {"endpoint": SERVICE + self.path, "keys": keys}
 
     def read(self, entry):
         body = bytes.fromhex(entry["body"])

@@ -173,9 +173,9 @@ async fn a_night_is_quiet_but_for_critical_missions() {
     client.post(&format!("{undone}/cancel"), json!({ "reason": "Erreur" })).await.expect(200);
     pushing.world.drain().await;
 
-    pushing.pass(Duration::hours(8) - Duration::SECOND).await;
+    pushing.pass(Duration::hours(8) - Duration::minutes(5)).await;
     assert_eq!(pushing.service.pushes(), 1);
-    pushing.pass(Duration::SECOND).await;
+    pushing.pass(Duration::minutes(5)).await;
     let pushes = browser.read(&pushing.service);
     let mut told: Vec<_> =
         pushes[1..].iter().map(|(_, said)| said["type"].as_str().unwrap().to_owned()).collect();
@@ -251,7 +251,7 @@ async fn a_service_that_asks_to_wait_is_left_alone_by_all() {
     let mut pushing = Pushing::start().await;
     let browser = pushing.subscribe(&pushing.nurse).await;
     let client = pushing.subscribe(&pushing.client).await;
-    pushing.service.refuse(429, Some("120"), "");
+    pushing.service.refuse(429, Some("1200"), "");
     let path = pushing.invite("HIGH").await;
     assert_eq!(pushing.service.pushes(), 1);
     pushing.service.take();
@@ -263,9 +263,9 @@ async fn a_service_that_asks_to_wait_is_left_alone_by_all() {
     talent.post(&format!("{path}/apply"), letter).await.expect(201);
     pushing.world.drain().await;
     assert_eq!(pushing.service.pushes(), 1);
-    pushing.pass(Duration::seconds(119)).await;
+    pushing.pass(Duration::minutes(15)).await;
     assert_eq!(pushing.service.pushes(), 1);
-    pushing.pass(Duration::seconds(2)).await;
+    pushing.pass(Duration::minutes(5)).await;
     assert_eq!((browser.read(&pushing.service).len(), client.read(&pushing.service).len()), (2, 1));
     assert_eq!(pushing.devices().await, 2, "that a service is busy is no fault of a device");
     pushing.world.end().await;

@@ -1,19 +1,18 @@
-use std::time::Duration;
-
+use domain::Tx;
 use domain::ids::{ConversationId, NotificationId};
 use domain::notifications::{self, About, NotificationType, Urgency};
 use domain::push_subscriptions::{self, Device};
-use jobs::{PushNotification, Pushed};
+use jobs::{PushNotification, Pushed, effects};
 use push::{Fault, Keys, Message, Target};
 use sqlx::PgConnection;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::App;
 use crate::engine::{JobError, JobResult, Run};
 use crate::geocoder::retry_after;
 
-/// How long a service is left alone that does not say how long.
-const USUAL_PAUSE: Duration = Duration::from_secs(30);
+/// What could not be said in this time, because its service would not take it, is left to the app and the mail.
+const STALE: Duration = Duration::days(2);
 
 /// What is to be said now.
 enum Due {
@@ -39,13 +38,13 @@ pub async fn run(job: PushNotification, run: Run<App>) -> JobResult {
     drop(conn);
     let message = match due {
         Due::Now(message) => message,
-        Due::Later(end) => return Err(wait(end, now, "quiet hours")),
+        Due::Later(end) => return put_off(&run, &job, run.begin().await?, end).await,
         Due::Over => return run.done_without_effects(),
     };
     let target = target(&device).map_err(|error| JobError::GiveUp(error.to_string()))?;
     let Some(service) = run.app.push.of(&target) else { return run.done_without_effects() };
     if let Some(until) = device.paused_until {
-        return Err(wait(until, now, "the push service asked to wait"));
+        return put_off(&run, &job, run.begin().await?, until).await;
     }
     let outcome = service.send(&target, &message).await;
     metrics::counter!("pushes_total", "outcome" => outcome_name(&outcome)).increment(1);
@@ -56,11 +55,9 @@ pub async fn run(job: PushNotification, run: Run<App>) -> JobResult {
         Err(Fault::Gone(_)) => push_subscriptions::remove(&mut tx, device.id).await?,
         Err(Fault::Later { retry_after: asked, why }) if !run.is_last_start() => {
             let asked = asked.and_then(|asked| retry_after(&asked, domain::Clock::default().now()));
-            // Only who was told to wait makes the others wait.
             let Some(pause) = asked else { return Err(JobError::Retry(why)) };
             push_subscriptions::pause(&mut tx, &device.service, now + pause, now).await?;
-            tx.commit().await?;
-            return Err(JobError::RetryIn(pause, why));
+            return put_off(&run, &job, tx, now + pause).await;
         }
         Err(fault) => {
             tracing::info!(%fault, "a push did not arrive");
@@ -70,8 +67,10 @@ pub async fn run(job: PushNotification, run: Run<App>) -> JobResult {
     run.done(tx).await
 }
 
-fn wait(until: OffsetDateTime, now: OffsetDateTime, why: &str) -> JobError {
-    JobError::RetryIn((until - now).try_into().unwrap_or(USUAL_PAUSE), why.into())
+/// Another job says it then: to wait is no failure, and costs no start.
+async fn put_off(run: &Run<App>, job: &PushNotification, mut tx: Tx, until: OffsetDateTime) -> JobResult {
+    effects::notices::put_off(&mut tx, job, until).await?;
+    run.done(tx).await
 }
 
 fn outcome_name(outcome: &Result<(), Fault>) -> &'static str {
@@ -103,7 +102,7 @@ async fn notification(
     let Some(found) = found else { return Ok(Due::Over) };
     // A newer version of this program wrote it, and will read it.
     let kind = found.kind().ok_or_else(|| JobError::Retry(format!("unknown type {}", found.code)))?;
-    if found.read || !found.wants_push(kind.manner()) {
+    if found.read || found.created_at + STALE < now || !found.wants_push(kind.manner()) {
         return Ok(Due::Over);
     }
     let about = About::of(&found.data);

@@ -61,7 +61,6 @@ deliveredTo "2030-03-05"
 depth 12
 enabled true
 endpoint "https://updates.push.services.mozilla.com/wpush/v2/gAAAAABnZ3Jv"
-expirationTime 1893456000000
 fcmToken "fGk2dQ8rR1y:APA91bH"
 QuietHours.from 22
 inApp true

@@ -138,6 +138,7 @@ pub struct Sendable {
     /// Of an urgent mission, for which nobody waits.
     pub critical: bool,
     pub read: bool,
+    pub created_at: OffsetDateTime,
     pub quiet: QuietHours,
     own_push: Option<bool>,
     own_mail: Option<bool>,
@@ -160,7 +161,7 @@ impl Sendable {
 
 pub async fn find_sendable(conn: &mut PgConnection, id: NotificationId) -> Result<Option<Sendable>> {
     let row = sqlx::query!(
-        r#"select n.user_id as "user: UserId", n.type as code, n.data, n.in_app and n.read_at is not null as "read!",
+        r#"select n.user_id as "user: UserId", n.type as code, n.data, n.created_at, n.in_app and n.read_at is not null as "read!",
                   p.push as "own_push?", p.mail as "own_mail?", q.enabled as "enabled?", q.from_hour as "from_hour?",
                   q.to_hour as "to_hour?", coalesce(m.urgency_level = 'CRITICAL', false) as "critical!"
              from notifications n
@@ -176,6 +177,7 @@ pub async fn find_sendable(conn: &mut PgConnection, id: NotificationId) -> Resul
         data: row.data,
         critical: row.critical,
         read: row.read,
+        created_at: row.created_at,
         quiet: QuietHours::of(row.enabled, row.from_hour, row.to_hour),
         own_push: row.own_push,
         own_mail: row.own_mail,

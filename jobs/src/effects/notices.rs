@@ -59,6 +59,11 @@ pub async fn unseen(tx: &mut Tx, unseen: &[Unseen]) -> Result<()> {
     ledger::enqueue(tx, pushes.collect::<Vec<_>>()).await
 }
 
+/// A push cannot go out now: it is looked at again then.
+pub async fn put_off(tx: &mut Tx, push: &PushNotification, until: OffsetDateTime) -> Result<()> {
+    ledger::enqueue(tx, [later(push, Some(until))]).await
+}
+
 fn later(job: &impl Job, at: Option<OffsetDateTime>) -> NewJob {
     let job = NewJob::of(job);
     match at {
