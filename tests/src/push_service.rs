@@ -188,6 +188,11 @@ impl Browser {
         self.key.compute_public_key().expect("a public key").as_ref().to_vec()
     }
 
+    /// Its public key, and its secret.
+    pub fn keys(&self) -> (Vec<u8>, Vec<u8>) {
+        (self.public(), self.auth.to_vec())
+    }
+
     /// As `PushSubscription.toJSON()` says it.
     pub fn subscription(&self) -> Value {
         let keys = json!({ "p256dh": BASE64.encode(self.public()), "auth": BASE64.encode(self.auth) });

@@ -182,17 +182,20 @@ async fn a_night_is_quiet_but_for_critical_missions() {
     told.sort();
     // What is cancelled is no invitation any more. Who was only invited hears of that in the app alone.
     assert_eq!(told, ["MISSION_INVITATION"], "{kept}");
+    pushing.world.end().await;
+}
 
-    // Who has switched it off is told at night too.
+#[tokio::test]
+async fn who_wants_no_quiet_hours_is_told_at_night() {
+    let pushing = Pushing::at(23).await;
     let mut wishes = pushing.nurse.get("/api/v1/notifications/preferences").await.expect(200);
     wishes.as_object_mut().unwrap().remove("mandatoryMails");
     wishes["quietHours"]["enabled"] = json!(false);
     pushing.nurse.put("/api/v1/notifications/preferences", wishes).await.expect(200);
-    pushing.pass(Duration::hours(16)).await;
     let browser = pushing.subscribe(&pushing.nurse).await;
     pushing.invite("HIGH").await;
     assert_eq!(browser.read(&pushing.service).len(), 1);
-    pushing.world.stop().await;
+    pushing.world.end().await;
 }
 
 #[tokio::test]

@@ -128,7 +128,7 @@ notification_types! {
         fr "Mission non démarrée" "L’heure de début est passée et le démarrage n’a pas été signalé. Échangez dans la conversation."
         en "Mission not started" "The start has passed and nobody has started the mission. Talk in the conversation."
     /// To the talent: the mission is over, and its report is missing.
-    ReportMissing "REPORT_MISSING" (USUAL.newest())
+    ReportMissing "REPORT_MISSING" (URGENT.normal())
         fr "Rapport attendu" "La mission est terminée et votre rapport manque. Sans lui, votre part ne peut pas être versée."
         en "Report missing" "The mission is over and your report is missing. Without it your share cannot be paid out."
     /// To the client: a report is to be read.
