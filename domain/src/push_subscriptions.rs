@@ -51,7 +51,7 @@ pub struct Subscription {
 ///
 /// A browser that two people share has one endpoint for both. Whoever shows the keys that are known with it sits at that browser,
 /// and has it from now on; who knows the endpoint alone does not get it, and cannot take it from its owner. An app's token is such
-/// a secret by itself.
+/// a secret by itself. With its owner its id changes, so that nothing that waits for the one before is sent to the next.
 pub async fn subscribe(
     tx: &mut Tx,
     viewer: Viewer,
@@ -65,7 +65,7 @@ pub async fn subscribe(
         r#"insert into push_subscriptions as p (id, user_id, session_id, address, service, p256dh, auth, created_at)
            values ($1, $2, $3, $4, $5, $6, $7, $8)
            on conflict on constraint push_subscriptions_address do update
-              set id = excluded.id, user_id = excluded.user_id, session_id = excluded.session_id, service = excluded.service,
+              set id = case when p.user_id = excluded.user_id then p.id else excluded.id end, user_id = excluded.user_id, session_id = excluded.session_id, service = excluded.service,
                   p256dh = excluded.p256dh, auth = excluded.auth, failures = 0, created_at = excluded.created_at
             where p.user_id = excluded.user_id
                or (p.p256dh is not distinct from excluded.p256dh and p.auth is not distinct from excluded.auth)

@@ -25,9 +25,10 @@ pub enum Pushed {
 }
 
 impl Job for PushNotification {
-    /// Some minutes of tries: what comes later than that is read in the app, or mailed.
+    /// Some minutes of tries: what comes later than that is read in the app, or mailed. Beside the mails and before them: an endpoint
+    /// that keeps us waiting delays nobody's job but theirs.
     const POLICY: Policy =
-        Policy::new("push-notification", queues::DEFAULT).attempts(8).timeout(Duration::from_secs(20));
+        Policy::new("push-notification", queues::BULK).high().attempts(8).timeout(Duration::from_secs(20));
 
     /// A night's messages of one conversation are one push in the morning. Notifications are one each: the newer takes the place of
     /// the older on the device, by its tag.

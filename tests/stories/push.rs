@@ -141,7 +141,7 @@ async fn each_device_is_told_and_read_means_told() {
     assert_eq!((first.read(&pushing.service).len(), second.read(&pushing.service).len()), (1, 1));
 
     // While the pushes wait, it is read.
-    admin.act("/api/v1/admin/queues/default/pause").await.expect(200);
+    admin.act("/api/v1/admin/queues/bulk/pause").await.expect(200);
     let mut tx = pushing.world.db().begin().await.unwrap();
     let new = domain::notifications::NewNotification {
         user: pushing.nurse.id.parse::<uuid::Uuid>().unwrap().into(),
@@ -152,7 +152,7 @@ async fn each_device_is_told_and_read_means_told() {
     jobs::effects::notices::tell(&mut tx, &[new], pushing.world.clock.now()).await.unwrap();
     tx.commit().await.unwrap();
     pushing.nurse.act("/api/v1/notifications/mark-all-read").await.expect(200);
-    admin.act("/api/v1/admin/queues/default/resume").await.expect(200);
+    admin.act("/api/v1/admin/queues/bulk/resume").await.expect(200);
     pushing.world.drain().await;
     assert_eq!(pushing.service.pushes(), 2);
     pushing.world.end().await;
