@@ -1,4 +1,4 @@
--- Who is not written to: addresses that do not take mail, and people who do not want this mail.
+-- Who is not written to: addresses that do not take mail, and readers who unsubscribe.
 
 create type mail_suppression_reason as enum ('BOUNCED', 'COMPLAINED');
 
@@ -18,14 +18,6 @@ create table mail_suppressions (
 );
 
 create index mail_suppressions_newest on mail_suppressions (since desc, id desc) where lifted_at is null;
-
--- Kinds of mail that somebody does without. Where a notification says the same, the kind is its type.
-create table mail_opt_outs (
-    user_id uuid not null references users on delete cascade,
-    kind    text not null check (kind ~ '^[A-Z_]{1,60}$'),
-    since   timestamptz not null,
-    primary key (user_id, kind)
-);
 
 -- Signs the links by which a mail's reader unsubscribes, without a session and for ever. A random key of each account: who can
 -- read it can do no more than that, and no secret of the processes is shared for it.

@@ -69,6 +69,8 @@ pub struct Config {
     pub header_timeout: Duration,
     #[command(flatten)]
     pub livekit: livekit::Settings,
+    #[command(flatten)]
+    pub push: push::PushSettings,
     /// Where files rest, the same for API and workers: a folder, or a bucket as `s3://bucket/prefix`, whose region, keys and
     /// endpoint are those of AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT.
     #[arg(long, env = "STORAGE_URL", default_value = "files")]

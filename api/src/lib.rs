@@ -32,6 +32,7 @@ pub mod members;
 pub mod message_reports;
 pub mod metrics;
 pub mod missions;
+pub mod notification_preferences;
 pub mod notifications;
 pub mod openapi;
 pub mod operations;
@@ -42,6 +43,7 @@ pub mod pressure;
 pub mod professions;
 pub mod profiles;
 pub mod proofs;
+pub mod push_subscriptions;
 pub mod queues;
 pub mod quotes;
 pub mod rate_limit;
@@ -104,6 +106,8 @@ pub struct App {
     pub resend_webhook_secrets: Arc<[Vec<u8>]>,
     /// The sandbox's mails, shown; never in production.
     pub dev_mailbox: Option<dev_mailbox::Mailbox>,
+    /// Which devices workers reach.
+    pub push: push::Services,
 }
 
 impl App {
@@ -146,6 +150,10 @@ impl App {
             chorus: !config.chorus_client_id.is_empty(),
             resend_webhook_secrets: config.resend_webhook_secret.clone(),
             dev_mailbox: dev_mailbox::Mailbox::open(config)?,
+            push: config
+                .push
+                .connect()
+                .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?,
             db,
             clock,
             redis,

@@ -1,7 +1,6 @@
 //! In-app notifications, from the reader's side.
 
 use domain::ids::NotificationId;
-use domain::mail_opt_outs;
 use domain::notifications::{self, Notification};
 use poem::web::Data;
 use poem_openapi::param::{Path, Query};
@@ -34,6 +33,10 @@ struct NotificationLinks {
     invoice_id: Option<Uuid>,
     review_id: Option<Uuid>,
     document_id: Option<Uuid>,
+    quote_id: Option<Uuid>,
+    contract_id: Option<Uuid>,
+    payment_id: Option<Uuid>,
+    report_id: Option<Uuid>,
 }
 
 /// A notification, in the reader's language.
@@ -173,7 +176,7 @@ impl NotificationsApi {
         token: Query<Text>,
     ) -> ApiResult<Done> {
         let mut tx = app.db.begin().await?;
-        mail_opt_outs::decline(&mut tx, &token.0.0, app.clock.now()).await?;
+        notifications::unsubscribe(&mut tx, &token.0.0).await?;
         tx.commit().await?;
         Ok(Done::NoContent)
     }

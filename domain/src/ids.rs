@@ -52,6 +52,7 @@ ids!(
     PayoutId,
     PointEntryId,
     ProofId,
+    PushSubscriptionId,
     QuoteId,
     RefundId,
     ReportId,

@@ -92,6 +92,11 @@ impl Instructions {
         self.readers.iter().any(|reader| reader.assignment_id == assignment && reader.read_at.is_some())
     }
 
+    /// Whether somebody is to read it and has not.
+    pub fn awaits(&self, talent: UserId) -> bool {
+        self.readers.iter().any(|reader| reader.talent_id == talent && reader.read_at.is_none())
+    }
+
     /// Whether a talent's colleagues have read it is theirs and the client's.
     #[must_use]
     pub fn seen_by(mut self, viewer: Viewer) -> Self {

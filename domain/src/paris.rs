@@ -66,12 +66,25 @@ const PARIS: TimeZone = jiff::tz::get!("Europe/Paris");
 /// skips counts as the one after it, one that comes twice as its first.
 pub fn latest(hour: i8, minute: i8, now: OffsetDateTime) -> OffsetDateTime {
     let today = local(now).date();
-    let on = |date: jiff::civil::Date| {
-        let at = date.at(hour, minute, 0, 0).to_zoned(PARIS).map_or(0, |zoned| zoned.timestamp().as_second());
-        OffsetDateTime::from_unix_timestamp(at).unwrap_or(OffsetDateTime::UNIX_EPOCH)
-    };
-    let at = on(today);
-    if at <= now { at } else { on(today.yesterday().unwrap_or(today)) }
+    let at = on(today, hour, minute);
+    if at <= now { at } else { on(today.yesterday().unwrap_or(today), hour, minute) }
+}
+
+/// The first such time after `now`.
+pub fn next(hour: i8, minute: i8, now: OffsetDateTime) -> OffsetDateTime {
+    let today = local(now).date();
+    let at = on(today, hour, minute);
+    if at > now { at } else { on(today.tomorrow().unwrap_or(today), hour, minute) }
+}
+
+fn on(date: jiff::civil::Date, hour: i8, minute: i8) -> OffsetDateTime {
+    let at = date.at(hour, minute, 0, 0).to_zoned(PARIS).map_or(0, |zoned| zoned.timestamp().as_second());
+    OffsetDateTime::from_unix_timestamp(at).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+/// The hour that the clocks of Paris show.
+pub fn hour(at: OffsetDateTime) -> i8 {
+    local(at).hour()
 }
 
 pub(crate) fn local(at: OffsetDateTime) -> Zoned {

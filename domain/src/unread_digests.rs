@@ -55,6 +55,7 @@ pub async fn mark_next(
              join users u on u.id = member
              left join read_marks r on r.user_id = u.id and r.conversation_id = n.conversation_id
             where n.seq > coalesce(r.seq, 0) and u.status not in ('SUSPENDED', 'BANNED') and u.email_verified_at is not null
+              and coalesce((select p.mail from notification_preferences p where p.user_id = u.id and p.type = 'MESSAGE_RECEIVED'), true)
            on conflict (user_id, conversation_id) do update set seq = excluded.seq
             where d.seq <= (select r.seq from read_marks r
                              where r.user_id = d.user_id and r.conversation_id = d.conversation_id)

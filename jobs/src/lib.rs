@@ -37,6 +37,8 @@ pub mod pay_out;
 pub mod poll_chorus;
 pub mod process_video_event;
 pub mod purge;
+pub mod push_messages;
+pub mod push_notification;
 pub mod queues;
 pub mod reconcile_stripe;
 pub mod refund_payment;
@@ -92,6 +94,8 @@ pub use pay_out::PayOut;
 pub use poll_chorus::PollChorus;
 pub use process_video_event::ProcessVideoEvent;
 pub use purge::Purge;
+pub use push_messages::PushMessages;
+pub use push_notification::{PushNotification, Pushed};
 pub use reconcile_stripe::ReconcileStripe;
 pub use refund_payment::RefundPayment;
 pub use rematch_open::RematchOpen;
@@ -145,6 +149,8 @@ pub const KINDS: &[Policy] = &[
     PollChorus::POLICY,
     ProcessVideoEvent::POLICY,
     Purge::POLICY,
+    PushMessages::POLICY,
+    PushNotification::POLICY,
     ReconcileStripe::POLICY,
     RefundPayment::POLICY,
     RematchOpen::POLICY,

@@ -6,9 +6,11 @@ use crate::draft_missing_contracts::DraftMissingContracts;
 use crate::ledger::{Cron, Every, NewJob};
 use crate::poll_chorus::PollChorus;
 use crate::purge::{Purge, Stale};
+use crate::push_messages::PushMessages;
 use crate::reconcile_stripe::ReconcileStripe;
 
 pub const SCHEDULE: &[Cron] = &[
+    line("push-messages", Every::Seconds(5), || NewJob::of(&PushMessages {})),
     line("digest-unread", Every::Minutes(1), || NewJob::of(&DigestUnread {})),
     line("poll-chorus", Every::Minutes(360), || {
         NewJob::of(&PollChorus { payment_id: None, credit_note_id: None })

@@ -1,11 +1,9 @@
 use std::time::Duration;
 
-use domain::ids::{
-    ConversationId, EmailChangeId, InvitationId, MissionId, SessionId, SiteInvitationId, UserId,
-};
-use domain::mail_opt_outs::OptionalMail;
+use domain::ids::{ConversationId, EmailChangeId, NotificationId, SessionId, SiteInvitationId, UserId};
 use domain::notifications::{About, NotificationType};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::ledger::{Job, Policy};
 use crate::queues;
@@ -22,54 +20,18 @@ pub struct SendMail {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "template", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Mail {
-    MissionInvitation {
-        invitation_id: InvitationId,
-    },
-    /// To the client: someone comes.
-    MissionAssigned {
-        mission_id: MissionId,
-    },
-    /// To the talent: you go.
-    AssignmentConfirmed {
-        mission_id: MissionId,
-    },
-    /// To the client: someone will not come after all.
-    AssignmentWithdrawn {
-        mission_id: MissionId,
-    },
-    /// To the client.
-    ApplicationReceived {
-        mission_id: MissionId,
-    },
-    /// To the talent.
-    ApplicationRejected {
-        mission_id: MissionId,
-    },
-    /// To an applicant: read it again.
-    MissionChanged {
-        mission_id: MissionId,
-    },
-    /// To whom had planned it, or had asked to.
-    MissionCancelled {
-        mission_id: MissionId,
-    },
-    /// To the client who cancelled, with the price.
-    CancellationConfirmed {
-        mission_id: MissionId,
-    },
-    /// To the client: it starts with fewer than wanted, or not at all.
-    MissionExpired {
-        mission_id: MissionId,
-    },
-    /// To the client: slots are still free.
-    MissionUnfilled {
-        mission_id: MissionId,
+    /// Of a notification, in its own letter or in its words.
+    Notification {
+        notification_id: NotificationId,
+        /// Not when it was read meanwhile.
+        #[serde(default)]
+        fallback: bool,
     },
     /// To a member: how many messages of a conversation are unread, and nothing of what they say.
     UnreadMessages {
         conversation_id: ConversationId,
     },
-    /// In the words of its notification.
+    /// Of something that has no row of its own, as jobs of version 1 had it.
     Notice {
         notice: NotificationType,
         about: About,
@@ -108,19 +70,7 @@ impl Mail {
     /// About the account itself, and not about a mission or a conversation: its content is read under the account's lock.
     pub fn is_of_account(&self) -> bool {
         match self {
-            Self::MissionInvitation { .. }
-            | Self::MissionAssigned { .. }
-            | Self::AssignmentConfirmed { .. }
-            | Self::AssignmentWithdrawn { .. }
-            | Self::ApplicationReceived { .. }
-            | Self::ApplicationRejected { .. }
-            | Self::MissionChanged { .. }
-            | Self::MissionCancelled { .. }
-            | Self::CancellationConfirmed { .. }
-            | Self::MissionExpired { .. }
-            | Self::MissionUnfilled { .. }
-            | Self::UnreadMessages { .. }
-            | Self::Notice { .. } => false,
+            Self::Notification { .. } | Self::UnreadMessages { .. } | Self::Notice { .. } => false,
             Self::SecurityAlert
             | Self::VerifyEmail
             | Self::EmailChangeOld { .. }
@@ -138,23 +88,6 @@ impl Mail {
 }
 
 impl Mail {
-    /// The kind that its reader may do without, and so is told how to.
-    pub fn optional(&self) -> Option<OptionalMail> {
-        match self {
-            Self::MissionInvitation { .. } => OptionalMail::notice(NotificationType::MissionInvitation),
-            Self::ApplicationReceived { .. } => OptionalMail::notice(NotificationType::ApplicationReceived),
-            Self::ApplicationRejected { .. } => OptionalMail::notice(NotificationType::ApplicationRejected),
-            Self::MissionChanged { .. } => OptionalMail::notice(NotificationType::MissionChanged),
-            Self::MissionUnfilled { .. } => OptionalMail::notice(NotificationType::MissionUnfilled),
-            Self::Notice { notice, .. } => OptionalMail::notice(*notice),
-            Self::UnreadMessages { .. } => Some(OptionalMail::UnreadMessages),
-            Self::SiteInvitation { .. } | Self::SiteInvitationReminder { .. } => {
-                Some(OptionalMail::SiteInvitation)
-            }
-            _ => None,
-        }
-    }
-
     /// Sent also where mails bounced: it was asked for a moment ago, or says who may open the account.
     pub fn is_for_safety(&self) -> bool {
         matches!(
@@ -174,4 +107,48 @@ impl Job for SendMail {
     /// A recipient's server may say "not now" for an evening; 20 attempts with a cap of one hour span most of a day. While our own
     /// mail server is away no attempt counts.
     const POLICY: Policy = Policy::new("send-mail", queues::BULK).timeout(Duration::from_secs(90));
+    /// Until 1 each letter about a mission was a template of its own, named as its notification is.
+    const VERSION: u16 = 2;
+
+    fn upgrade(version: u16, mut body: Value) -> Result<Value, String> {
+        let template = body["mail"]["template"].as_str().unwrap_or_default();
+        let notice = template.to_ascii_uppercase().replace('-', "_");
+        if version == 1 && NotificationType::of(&notice).is_some() {
+            let mail = &body["mail"];
+            let about = match mail.get("invitationId") {
+                Some(id) => json!({ "invitationId": id }),
+                None => json!({ "missionId": mail["missionId"] }),
+            };
+            body["mail"] = json!({ "template": "notice", "notice": notice, "about": about });
+        }
+        Ok(body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::ids::InvitationId;
+
+    #[test]
+    fn letters_of_the_first_version_are_read() {
+        let (user, id) = (UserId::new(), InvitationId::new());
+        for (mail, expected) in [
+            (
+                json!({ "template": "mission-invitation", "invitationId": id }),
+                NotificationType::MissionInvitation,
+            ),
+            (json!({ "template": "mission-cancelled", "missionId": id }), NotificationType::MissionCancelled),
+            (
+                json!({ "template": "notice", "notice": "BOOKING_PAID", "about": { "bookingId": id } }),
+                NotificationType::BookingPaid,
+            ),
+        ] {
+            let body = SendMail::upgrade(1, json!({ "to": user, "mail": mail })).unwrap();
+            let job: SendMail = serde_json::from_value(body).unwrap();
+            assert!(matches!(job.mail, Mail::Notice { notice, .. } if notice == expected), "{job:?}");
+        }
+        let alert = json!({ "to": user, "mail": { "template": "security-alert" } });
+        assert_eq!(SendMail::upgrade(1, alert.clone()).unwrap(), alert);
+    }
 }

@@ -4,6 +4,7 @@
 #![recursion_limit = "256"]
 #![expect(clippy::expect_used, clippy::panic, reason = "a client of tests fails by panicking")]
 
+pub mod push_service;
 pub mod specimens;
 pub mod stripe_sandbox;
 

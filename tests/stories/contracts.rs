@@ -51,13 +51,23 @@ pub async fn newest(person: &Client) -> String {
     format!("/api/v1/contracts/{}", page["items"][0]["id"].as_str().unwrap())
 }
 
-/// How often somebody was told of this in the app, and by mail under this subject.
+/// How often somebody was told of this in the app, and by mail under this subject; a mail counts that waits to see whether the
+/// other is read.
 pub async fn told(world: &World, person: &Client, kind: &str, subject: &str) -> (usize, usize) {
     let page = person.get("/api/v1/notifications?limit=100").await.expect(200);
     let notices = page["items"].as_array().unwrap().iter().filter(|n| n["type"] == kind).count();
     let email = person.get("/api/v1/auth/me").await.expect(200)["email"].clone();
     let mails = letters(world).into_iter().filter(|letter| letter.to == email && letter.subject == subject);
-    (notices, mails.count())
+    let waiting: i64 = sqlx::query_scalar(
+        "select count(*) from jobs j join notifications n on n.id = (j.body #>> '{job,mail,notificationId}')::uuid
+          where j.kind = 'send-mail' and j.state = 'waiting' and n.user_id = $1::uuid and n.type = $2",
+    )
+    .bind(&person.id)
+    .bind(kind)
+    .fetch_one(&world.pool)
+    .await
+    .unwrap();
+    (notices, mails.count() + waiting as usize)
 }
 
 /// Delivers the finished jobs of a kind once more.

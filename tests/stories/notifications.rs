@@ -1,8 +1,8 @@
 //! In-app notifications: read over REST, told live, counted.
 
-use domain::live::Telling;
-use domain::notifications::{self, NewNotification, NotificationType};
+use domain::notifications::{NewNotification, NotificationType};
 use domain::{Bus, Db};
+use jobs::effects;
 
 use crate::letters::letters;
 use crate::world::{World, mission};
@@ -10,7 +10,7 @@ use crate::world::{World, mission};
 const PATH: &str = "/api/v1/notifications";
 
 /// The counter that is kept, and the rows that are there.
-async fn assert_counted(world: &World) {
+pub async fn assert_counted(world: &World) {
     let drift = "select count(*) from feeds f where unread <> (select count(*) from notifications n
                                                                 where n.user_id = f.user_id and n.read_at is null)";
     assert_eq!(world.count(drift).await, 0, "a counter differs from a recount");
@@ -83,8 +83,7 @@ async fn the_count_holds_while_some_write_and_some_read() {
                 // Every other cause comes twice.
                 cause: format!("cause:{}", n / 2),
             };
-            let told: Vec<Telling> = notifications::insert(&mut tx, &[new], now).await.unwrap();
-            domain::live::tell(&mut tx, now, told).await.unwrap();
+            effects::notices::tell(&mut tx, &[new], now).await.unwrap();
             tx.commit().await.unwrap();
         }
     };

@@ -21,6 +21,7 @@ mod chorus;
 mod growth;
 mod hub;
 mod money;
+mod push;
 
 const MISSIONS: &str = "/api/v1/matching/missions";
 
@@ -89,6 +90,9 @@ impl Delivered {
                 // How far it has looked moves with the clock.
                 keys.retain(|key| *key != "unread_digest_progress");
             }
+            if kind == "push-messages" {
+                keys.retain(|key| *key != "message_push_progress");
+            }
             assert!(keys.is_empty(), "{kind} has done more the second time: {keys:?}");
             before = after;
         }
@@ -108,7 +112,7 @@ impl Delivered {
 }
 
 /// How many tests play together.
-const PARTS: usize = 6;
+const PARTS: usize = 7;
 static PLAYED: Mutex<Played> = Mutex::new(Played { parts: 0, kinds: BTreeSet::new() });
 
 struct Played {
@@ -148,6 +152,13 @@ async fn every_job_of_chorus_is_harmless_the_second_time() {
 async fn every_job_of_money_is_harmless_the_second_time() {
     let mut twice = Delivered::default();
     money::play(&mut twice).await;
+    twice.end();
+}
+
+#[tokio::test]
+async fn every_job_of_pushes_is_harmless_the_second_time() {
+    let mut twice = Delivered::default();
+    push::play(&mut twice).await;
     twice.end();
 }
 

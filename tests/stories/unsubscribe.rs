@@ -94,7 +94,7 @@ async fn a_token_is_good_for_what_it_was_made_for_alone() {
     let mine = nurse.id.parse::<uuid::Uuid>().unwrap().simple().to_string();
     for forged in [
         token.replace(&mine, &other),
-        token.replace("MISSION_INVITATION", "UNREAD_MESSAGES"),
+        token.replace("MISSION_INVITATION", "MESSAGE_RECEIVED"),
         token.replace("MISSION_INVITATION", "CONTRACT_SIGNED"),
         token.replace(&mine, &uuid::Uuid::now_v7().simple().to_string()),
         token[..token.len() - 1].to_owned(),
@@ -106,7 +106,7 @@ async fn a_token_is_good_for_what_it_was_made_for_alone() {
     for path in ["/api/v1/notifications/unsubscribe", "/api/v1/notifications/unsubscribe?token="] {
         one_click(&world, path).await.expect_error(400, "INVALID_REQUEST");
     }
-    assert_eq!(world.count("select count(*) from mail_opt_outs").await, 0);
+    assert_eq!(world.count("select count(*) from notification_preferences").await, 0);
     world.end().await;
 }
 

@@ -61,6 +61,8 @@ pub struct Config {
     #[command(flatten)]
     pub livekit: livekit::Settings,
     #[command(flatten)]
+    pub push: push::PushSettings,
+    #[command(flatten)]
     pub log: domain::process::Log,
 }
 

@@ -1,41 +1,40 @@
 //! Whether a mail may go to somebody, and what is learnt when it went.
 
-use domain::mail_opt_outs::{self, Wish};
+use domain::ids::UserId;
 use domain::mail_suppressions::{self, Reason};
-use jobs::SendMail;
+use domain::notifications::{self, NotificationType};
+use jobs::Mail;
 use sqlx::PgConnection;
 
 use crate::App;
 use crate::engine::JobError;
 use crate::mailer::{Letter, MailError, Unsubscribe};
 
-pub enum Consent {
-    /// With how it is taken back, where it can be.
-    Given(Option<Unsubscribe>),
-    /// With why, for whoever looks for the mail.
-    Refused(String),
+/// Why nothing may go to this address, for whoever looks for the mail.
+pub async fn find_objection(
+    conn: &mut PgConnection,
+    mail: &Mail,
+    to: &str,
+) -> domain::Result<Option<&'static str>> {
+    if mail.is_for_safety() {
+        return Ok(None);
+    }
+    Ok(mail_suppressions::find(conn, to).await?.map(|reason| match reason {
+        Reason::Bounced => "the address is closed: it bounced",
+        Reason::Complained => "the address is closed: its owner complained",
+    }))
 }
 
-/// Whether a mail of this kind may go to this person at this address.
-pub async fn consent(
+/// How the reader of a mail in the way of a notification says that they want no more of them, where they may.
+pub async fn find_unsubscribe(
     conn: &mut PgConnection,
-    job: &SendMail,
-    to: &str,
+    reader: UserId,
+    kind: Option<NotificationType>,
     app: &App,
-) -> domain::Result<Consent> {
-    if !job.mail.is_for_safety()
-        && let Some(reason) = mail_suppressions::find(conn, to).await?
-    {
-        return Ok(Consent::Refused(match reason {
-            Reason::Bounced => "the address is closed: it bounced".to_owned(),
-            Reason::Complained => "the address is closed: its owner complained".to_owned(),
-        }));
-    }
-    let Some(kind) = job.mail.optional() else { return Ok(Consent::Given(None)) };
-    Ok(match mail_opt_outs::ask(conn, job.to, kind).await? {
-        Wish::Declined => Consent::Refused(format!("unsubscribed from {}", kind.code())),
-        Wish::Wanted { token } => Consent::Given(Some(app.mailer.unsubscribe(&token))),
-    })
+) -> domain::Result<Option<Unsubscribe>> {
+    let Some(kind) = kind else { return Ok(None) };
+    let token = notifications::find_token(conn, reader, kind).await?;
+    Ok(token.map(|token| app.mailer.unsubscribe(&token)))
 }
 
 /// Hands a letter over. An address that takes none is not written to again.

@@ -38,12 +38,13 @@ mod geocode_address;
 mod geocode_mission;
 mod lock_chat;
 mod match_mission;
-mod notices;
 mod notify;
 mod pay_out;
 mod poll_chorus;
 mod process_video_event;
 mod purge;
+mod push_messages;
+mod push_notification;
 mod reconcile_stripe;
 mod refund_payment;
 mod rematch_open;
@@ -100,6 +101,10 @@ pub struct App {
     pub storage: Storage,
     /// Where video sessions are held; nowhere, when none is configured.
     pub livekit: Option<LiveKit>,
+    /// Who reaches devices.
+    pub push: push::Services,
+    /// Where the API says who is there.
+    pub redis: redis::aio::ConnectionManager,
 }
 
 /// Every kind of job and who runs it.
@@ -138,6 +143,8 @@ pub fn handlers(app: App) -> Handlers<App> {
         .on(poll_chorus::run)
         .on(process_video_event::run)
         .on(purge::run)
+        .on(push_messages::run)
+        .on(push_notification::run)
         .on(reconcile_stripe::run)
         .on(refund_payment::run)
         .on(rematch_open::run)
@@ -195,13 +202,15 @@ impl App {
         let bus = domain::Bus::new(redis.clone(), &config.redis_prefix);
         let invalid = |error: String| io::Error::new(io::ErrorKind::InvalidInput, error);
         Ok(Self {
-            geocoder: geocoder(&config.geocoder_url, Budget::new(redis, bus.name("geocoder")))?,
+            geocoder: geocoder(&config.geocoder_url, Budget::new(redis.clone(), bus.name("geocoder")))?,
             db: Db::connect(&config.database_url, config.database_connections, bus)
                 .map_err(io::Error::other)?,
             mailer: Arc::new(Mailer::new(&config.mail, &clock)?),
             clock,
             alert_email: Some(config.alert_email.clone()).filter(|address| !address.is_empty()),
             livekit: config.livekit.connect().map_err(invalid)?,
+            push: config.push.connect().map_err(invalid)?,
+            redis,
             payments: config.stripe.connect().map_err(invalid)?,
             chorus: config.chorus.connect().map_err(invalid)?,
             platform: Arc::new(config.platform.party()),

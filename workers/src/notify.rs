@@ -1,11 +1,10 @@
-use domain::live;
-use domain::notifications::{self, NewNotification};
+use domain::notifications::NewNotification;
 use jobs::{Notify, effects};
 
 use crate::App;
 use crate::engine::{JobResult, Run};
 
-/// The in-app row, its live event and the mail, together. The row's cause makes a second delivery silent.
+/// The row, its live event, and what goes out by push and mail, together. The row's cause makes a second delivery silent.
 pub async fn run(job: Notify, run: Run<App>) -> JobResult {
     let now = run.app.clock.now();
     let mut tx = run.begin().await?;
@@ -15,11 +14,6 @@ pub async fn run(job: Notify, run: Run<App>) -> JobResult {
         data: serde_json::json!(job.about),
         cause: format!("job:{}", run.id()),
     };
-    let told = notifications::insert(&mut tx, &[notification], now).await?;
-    if told.is_empty() {
-        return run.done_without_effects();
-    }
-    effects::notified(&mut tx, &job).await?;
-    live::tell(&mut tx, now, told).await?;
+    effects::notices::tell(&mut tx, &[notification], now).await?;
     run.done(tx).await
 }

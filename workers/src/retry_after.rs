@@ -11,7 +11,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 /// `Retry-After`: seconds, or a date.
 pub fn asked(headers: &HeaderMap, now: OffsetDateTime) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    read(headers.get(RETRY_AFTER)?.to_str().ok()?, now)
+}
+
+/// As [`asked`], of the header's value.
+pub fn read(value: &str, now: OffsetDateTime) -> Option<Duration> {
+    let value = value.trim();
     let pause = match value.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => (OffsetDateTime::parse(value, &Rfc2822).ok()? - now).try_into().unwrap_or_default(),

@@ -1,20 +1,17 @@
-use domain::ids::{ConversationId, UserId};
-use domain::invitations::InvitationStatus;
-use domain::missions::{Mission, MissionStatus};
-use domain::notifications::{About, NotificationType};
+use domain::ids::{BookingId, ConversationId, UserId};
+use domain::missions::Mission;
+use domain::notifications::{self, About, NotificationType};
 use domain::{bookings, conversations, invitations, missions, money, paris, profiles, unread_digests, users};
 use jobs::{Mail, SendMail};
 use minijinja::{Value, context};
 use sqlx::PgConnection;
-use time::OffsetDateTime;
 
 use crate::App;
 use crate::account_mail::{self, Content};
 use crate::calendar;
-use crate::delivery::{self, Consent};
+use crate::delivery;
 use crate::engine::{JobError, JobResult, Run};
 use crate::mailer::Letter;
-use crate::notices;
 
 /// Renders the mail from what is true now, and hands it to the mail server. What has become pointless is not sent late.
 ///
@@ -23,26 +20,28 @@ pub async fn run(job: SendMail, run: Run<App>) -> JobResult {
     let mut tx = run.begin().await?;
     let user = users::get(&mut tx, job.to).await?;
     let profile = profiles::get(&mut tx, job.to).await?;
-    let content =
-        match job.mail.is_of_account() {
-            true => account_mail::content(&mut tx, &job.mail, &user, &run.app).await?,
-            false => facts(&mut tx, &job, &user.locale, &run.app)
-                .await?
-                .map(|(template, link, facts)| Content { to: user.email.clone(), template, link, facts }),
-        };
+    let (content, kind, session) = match job.mail.is_of_account() {
+        true => (account_mail::content(&mut tx, &job.mail, &user, &run.app).await?, None, None),
+        false => match facts(&mut tx, &job, &user.locale, &run.app).await? {
+            None => (None, None, None),
+            Some(Facts { kind, template, link, facts, session }) => {
+                (Some(Content { to: user.email.clone(), template, link, facts }), Some(kind), session)
+            }
+        },
+    };
     let Some(Content { to, template, link, facts }) = content else {
         return run.done_without_effects();
     };
-    let unsubscribe = match delivery::consent(&mut tx, &job, &to, &run.app).await? {
-        Consent::Given(unsubscribe) => unsubscribe,
-        Consent::Refused(why) => return Err(JobError::Cancel(why)),
-    };
-    let calendar = match job.mail {
-        Mail::Notice { notice: NotificationType::BookingPaid, about: About::Booking(id) } => {
+    if let Some(objection) = delivery::find_objection(&mut tx, &job.mail, &to).await? {
+        return Err(JobError::Cancel(objection.into()));
+    }
+    let unsubscribe = delivery::find_unsubscribe(&mut tx, job.to, kind, &run.app).await?;
+    let calendar = match session {
+        Some(id) => {
             let booking = bookings::get(&mut tx, id).await?;
             Some(calendar::entry(&booking, &link, run.app.clock.now()))
         }
-        _ => None,
+        None => None,
     };
     // No transaction is open during a call to the outside. What this one keeps is the hash of a token that nobody has yet.
     tx.commit().await?;
@@ -66,73 +65,81 @@ pub async fn run(job: SendMail, run: Run<App>) -> JobResult {
     run.done(tx).await
 }
 
-/// The template's name, where it leads, and what fills it; nothing when the mail is over.
+/// The template's name, where it leads, and what fills it.
+struct Facts {
+    /// As which it is told, and can be declined.
+    kind: NotificationType,
+    template: &'static str,
+    link: String,
+    facts: Value,
+    /// The session that goes with it, for a calendar.
+    session: Option<BookingId>,
+}
+
+/// Nothing when the mail is over.
 async fn facts(
     conn: &mut PgConnection,
     job: &SendMail,
     locale: &str,
     app: &App,
-) -> domain::Result<Option<(&'static str, String, Value)>> {
+) -> Result<Option<Facts>, JobError> {
     let frontend = app.mailer.frontend_url();
-    let page = |mission_id| format!("{frontend}/missions/{mission_id}");
-    let (template, mission_id, link) = match job.mail {
-        Mail::MissionInvitation { invitation_id } => {
-            let invitation = invitations::get(conn, invitation_id, job.to).await?;
-            let mission = missions::get(conn, invitation.mission_id).await?;
-            if invitation.status != InvitationStatus::Pending || !mission.takes_people(app.clock.now()) {
-                return Ok(None);
-            }
-            ("mission-invitation", mission.id, format!("{frontend}/invitations/{invitation_id}"))
-        }
-        Mail::MissionAssigned { mission_id } => ("mission-assigned", mission_id, page(mission_id)),
-        Mail::AssignmentConfirmed { mission_id } => ("assignment-confirmed", mission_id, page(mission_id)),
-        Mail::AssignmentWithdrawn { mission_id } => ("assignment-withdrawn", mission_id, page(mission_id)),
-        Mail::ApplicationReceived { mission_id } => ("application-received", mission_id, page(mission_id)),
-        Mail::ApplicationRejected { mission_id } => ("application-rejected", mission_id, page(mission_id)),
-        Mail::MissionChanged { mission_id } => ("mission-changed", mission_id, page(mission_id)),
-        Mail::MissionCancelled { mission_id } => ("mission-cancelled", mission_id, page(mission_id)),
-        Mail::CancellationConfirmed { mission_id } => {
-            ("cancellation-confirmed", mission_id, page(mission_id))
-        }
-        Mail::MissionExpired { mission_id } => ("mission-expired", mission_id, page(mission_id)),
-        Mail::MissionUnfilled { mission_id } => ("mission-unfilled", mission_id, page(mission_id)),
+    let (kind, about) = match job.mail {
         Mail::UnreadMessages { conversation_id } => {
-            return unread(conn, conversation_id, job.to, frontend).await;
+            return Ok(unread(conn, conversation_id, job.to, frontend).await?);
         }
-        Mail::Notice { notice, about } => {
-            if !notices::is_news(conn, notice, about, job.to, app.clock.now()).await? {
+        Mail::Notification { notification_id, fallback } => {
+            let found = notifications::find_sendable(conn, notification_id).await?;
+            let Some(found) = found.filter(|found| found.user == job.to) else { return Ok(None) };
+            // A newer version of this program wrote it, and will read it.
+            let kind = found.kind().ok_or_else(|| JobError::Retry(format!("unknown type {}", found.code)))?;
+            if (fallback && found.read) || !found.wants_mail(kind.manner()) {
                 return Ok(None);
             }
-            let words = notice.words(locale);
-            let link = format!("{frontend}{}", about.path());
-            return Ok(Some(("notice", link, context! { title => words.title, body => words.body })));
+            (kind, About::of(&found.data))
         }
+        Mail::Notice { notice, about } => (notice, Some(about)),
         // Of the account: `account_mail` says what is in it.
         _ => return Ok(None),
     };
-    let mission = missions::get(&mut *conn, mission_id).await?;
-    match is_news(conn, job, &mission, app.clock.now()).await? {
-        true => Ok(Some((template, link, about(&mission, locale)))),
-        false => Ok(None),
+    if notifications::find_news(conn, kind, about, job.to, app.clock.now()).await?.is_none() {
+        return Ok(None);
     }
+    let link = format!("{frontend}{}", about.map(About::path).unwrap_or_default());
+    let mission = match about {
+        Some(About::Mission(id)) => Some(id),
+        Some(About::Invitation(id)) => Some(invitations::get(conn, id, job.to).await?.mission_id),
+        _ => None,
+    };
+    if let Some((template, id)) = letter(kind).zip(mission) {
+        let mission = missions::get(conn, id).await?;
+        return Ok(Some(Facts { kind, template, link, facts: self::about(&mission, locale), session: None }));
+    }
+    let session = match (kind, about) {
+        (NotificationType::BookingPaid, Some(About::Booking(id))) => Some(id),
+        _ => None,
+    };
+    let words = kind.words(locale);
+    let facts = context! { title => words.title, body => words.body };
+    Ok(Some(Facts { kind, template: "notice", link, facts, session }))
 }
 
-/// Whether what a mail says of a mission is still so: whatever undid it has a mail of its own.
-async fn is_news(
-    conn: &mut PgConnection,
-    job: &SendMail,
-    mission: &Mission,
-    now: OffsetDateTime,
-) -> domain::Result<bool> {
-    let cancelled = mission.status == MissionStatus::Cancelled;
-    Ok(match job.mail {
-        Mail::AssignmentConfirmed { .. } => missions::is_participant(conn, mission.id, job.to).await?,
-        Mail::MissionAssigned { .. } => mission.filled > 0 && !cancelled,
-        Mail::AssignmentWithdrawn { .. } => !cancelled,
-        Mail::ApplicationReceived { .. } | Mail::MissionChanged { .. } | Mail::MissionUnfilled { .. } => {
-            mission.takes_people(now)
-        }
-        _ => true,
+/// What has a letter of its own, with the facts of its mission; all else is mailed in the words of its type.
+fn letter(kind: NotificationType) -> Option<&'static str> {
+    use NotificationType as Type;
+    Some(match kind {
+        Type::MissionInvitation => "mission-invitation",
+        Type::MissionAssigned => "mission-assigned",
+        Type::AssignmentConfirmed => "assignment-confirmed",
+        Type::AssignmentWithdrawn => "assignment-withdrawn",
+        Type::ApplicationReceived => "application-received",
+        Type::ApplicationRejected => "application-rejected",
+        Type::MissionChanged => "mission-changed",
+        Type::MissionCancelled => "mission-cancelled",
+        Type::CancellationConfirmed => "cancellation-confirmed",
+        Type::MissionExpired => "mission-expired",
+        Type::MissionUnfilled | Type::MissionDeadline => "mission-unfilled",
+        _ => return None,
     })
 }
 
@@ -142,14 +149,16 @@ async fn unread(
     conversation: ConversationId,
     member: UserId,
     frontend: &str,
-) -> domain::Result<Option<(&'static str, String, Value)>> {
+) -> domain::Result<Option<Facts>> {
     let count = unread_digests::count(conn, conversation, member).await?;
     if count == 0 {
         return Ok(None);
     }
     let summary = conversations::get_summary(conn, conversation, member).await?;
     let link = format!("{frontend}/conversations/{conversation}");
-    Ok(Some(("unread-messages", link, context! { count, title => one_line(&summary.title) })))
+    let facts = context! { count, title => one_line(&summary.title) };
+    let kind = NotificationType::MessageReceived;
+    Ok(Some(Facts { kind, template: "unread-messages", link, facts, session: None }))
 }
 
 pub(crate) fn about(mission: &Mission, locale: &str) -> Value {

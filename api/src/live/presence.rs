@@ -22,8 +22,6 @@ use super::room::ToRoom;
 use super::{Hub, PATIENCE};
 
 const BEAT: Duration = Duration::from_secs(1);
-/// A beat counts for this long: one may come late.
-const FRESH: Duration = Duration::from_millis(2_500);
 /// Told as gone when missing this long besides: longer than other replicas need to name theirs anew after Redis lost all.
 const GONE: Duration = Duration::from_secs(2);
 /// Redis forgets a room that nobody is in, in seconds.
@@ -61,10 +59,10 @@ impl Presence {
         // Redis's clock, because those of the replicas differ.
         let (seconds, micros): (i64, i64) = redis::cmd("TIME").query_async(&mut redis).await?;
         let now = seconds * 1_000 + micros / 1_000;
-        let stale = now - FRESH.as_millis() as i64;
+        let stale = now - live::PRESENT.as_millis() as i64;
         let mut pipeline = redis::pipe();
         for (room, users) in here {
-            let key = self.bus.name(&format!("presence:{room}"));
+            let key = live::presence_key(&self.bus, *room);
             for user in users {
                 pipeline.zadd(&key, user.to_string(), now).ignore();
             }

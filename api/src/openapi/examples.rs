@@ -17,6 +17,7 @@ amountCents 10800
 attachments []
 attempt 1
 author "EHPAD Les Tilleuls"
+PushKeys.auth "tBHItJI5svbpez7KI4CCXg"
 available true
 avatarUrl "https://cdn.example/nadia.webp"
 LevelNeeds.averageRating 4.5
@@ -73,6 +74,11 @@ dead 0
 deliveredFrom "2030-03-04"
 deliveredTo "2030-03-05"
 depth 12
+enabled true
+endpoint "https://updates.push.services.mozilla.com/wpush/v2/gAAAAABnZ3Jv"
+fcmToken "fGk2dQ8rR1y:APA91bH"
+QuietHours.from 22
+inApp true
 incidents "Une chute sans gravité, signalée au cadre de santé."
 InvoiceLine.description "Heures de mission"
 description "Tour du matin, dix-huit résidents."
@@ -117,6 +123,8 @@ isInvited false
 isMe true
 linesContainVat true
 LevelNeeds.missions 10
+mail true
+mandatoryMails ["CONTRACT_TO_SIGN"]
 PartyView.name "EHPAD Les Tilleuls"
 notes "Matériel compris."
 isOpen true
@@ -164,6 +172,7 @@ option "Une heure"
 orderReference "EJ-2030-0042"
 options [{"name": "Une heure", "priceCents": 9000, "durationMinutes": 60}]
 owedCents 17000
+PushKeys.p256dh "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"
 paidOutCents 42500
 participants 1
 password "correct horse battery"
@@ -186,6 +195,8 @@ postalCode "75011"
 priceCents 10000
 priority 1
 proposedRateCents 2600
+publicKey "BP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A8"
+push true
 quantityMilli 2000
 queue "matching"
 receiveMailEvent. {"type": "email.bounced", "created_at": "2030-03-04T09:00:00.000Z", "data": {"email_id": "56761188-7520-42d8-8898-ff6fc54ce618", "to": ["nadia.benali@example.org"], "bounce": {"type": "Permanent", "subType": "General", "message": "The mailbox does not exist."}}}
@@ -256,12 +267,14 @@ title "Renfort – Infirmier diplômé d'État"
 ExceptionView.to "2030-03-04T18:00:00Z"
 WeeklySlotView.to "18:00"
 unsubscribeFromMails.token "0199f2d45d4e7c3b8a216f0d9be1c2a7.MISSION_INVITATION.5f0c9be1c2a70199f2d45d4e7c3b8a21"
+QuietHours.to 7
 token "c2luZ2xlLXVzZSB0b2tlbiBvZiBhIG1haWw"
 totalCents 10800
 VideoAccess.token "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIwMTk5In0.c2lnbmF0dXJl"
 totalMissions 41
 totalReviews 27
 NotificationView.type "NEW_MATCH"
+NotificationPreference.type "MISSION_INVITATION"
 unit "h"
 unitPriceCents 4500
 unitPriceMicros 25000000

@@ -64,6 +64,8 @@ apis! {
         crate::message_reports::MessageReportsApi,
         crate::notifications::NotificationsApi,
         crate::mail_webhooks::MailWebhooksApi,
+        crate::notification_preferences::NotificationPreferencesApi,
+        crate::push_subscriptions::PushSubscriptionsApi,
     ]
     [
         crate::payments::PaymentsApi,

@@ -16,7 +16,6 @@ use time::{Duration, OffsetDateTime};
 
 use crate::error::{Error, Result};
 use crate::ids::{BookingId, ConversationId, EstablishmentId, ServiceId, UserId};
-use crate::notifications::NotificationType;
 use crate::page::{Cursor, Page};
 use crate::services::ServiceType;
 use crate::sessions::Viewer;
@@ -228,22 +227,6 @@ pub async fn list(
     );
     let rows = rows.fetch_all(conn).await?;
     Ok(page.cut(rows, |row| Cursor { created_at: row.created_at, id: row.id.0 }))
-}
-
-/// Whether what a notice says of a booking is still so: what undid it has a notice of its own.
-pub fn is_news(booking: &Booking, notice: NotificationType, now: OffsetDateTime) -> bool {
-    match notice {
-        NotificationType::BookingRequested => {
-            booking.status == BookingStatus::Pending && booking.answer_by > now
-        }
-        NotificationType::BookingConfirmed => booking.status == BookingStatus::Confirmed,
-        NotificationType::BookingPaid
-        | NotificationType::BookingTomorrow
-        | NotificationType::BookingInAnHour => {
-            booking.status == BookingStatus::Paid && booking.starts_at > now
-        }
-        _ => true,
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Two dense sequences use one mechanism: the messages of a conversation (`seq`) and the feed of a user (`eventSeq`).
 
 mod events;
+mod presence;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,6 +18,8 @@ use crate::bus::{Bus, Signal};
 use crate::error::Result;
 use crate::ids::{ConversationId, UserId};
 use crate::{Db, Tx};
+
+pub use presence::{PRESENT, presence_key, present};
 
 pub use events::{
     ChatMessage, ChatRead, MissionClosing, MissionCount, MissionInvited, MissionLocked, MissionMatched,

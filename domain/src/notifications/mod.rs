@@ -1,6 +1,12 @@
-//! In-app notifications: rows, the live event that goes with each, and how many are unread.
+//! Notifications: their types and how each is told, who wants what, their rows, and how many are unread.
 
+pub mod preferences;
+
+mod manner;
+mod news;
+mod telling;
 mod types;
+mod unsubscribing;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,13 +16,18 @@ use time::OffsetDateTime;
 use crate::Tx;
 use crate::error::{Error, Result};
 use crate::ids::{
-    BookingId, ContractId, InvoiceId, MissionId, NotificationId, PaymentId, ProofId, QuoteId, ReviewId,
-    UserId,
+    BookingId, ContractId, ConversationId, InvitationId, InvoiceId, MissionId, NotificationId, PaymentId,
+    ProofId, QuoteId, ReviewId, UserId,
 };
-use crate::live::{self, NotificationCreated, Telling};
+use crate::live::{self, Telling};
 use crate::page::{Cursor, Page};
 
+pub use manner::{FALLBACK, Group, Lasts, MailWay, Manner, Urgency};
+pub use news::{News, find_news};
+pub use preferences::{Preference, Preferences, QuietHours};
+pub use telling::{Channels, DueMail, DuePush, NewNotification, Told, insert};
 pub use types::{NotificationType, Words};
+pub use unsubscribing::{find_token, unsubscribe};
 
 /// What a notification or mail is about: `{"missionId": …}` for whoever links to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,9 +51,24 @@ pub enum About {
     /// One's own points, level and referrals.
     #[serde(rename = "accountId")]
     Growth(UserId),
+    #[serde(rename = "invitationId")]
+    Invitation(InvitationId),
+    #[serde(rename = "conversationId")]
+    Conversation(ConversationId),
 }
 
 impl About {
+    /// What the data of a notification is about: an invitation rather than its mission.
+    pub fn of(data: &Value) -> Option<Self> {
+        let links = data.as_object()?.iter();
+        let about = |(name, id): (&String, &Value)| {
+            serde_json::from_value::<Self>(serde_json::json!({ (name.as_str()): id })).ok()
+        };
+        let abouts: Vec<_> = links.filter_map(about).collect();
+        let invitation = abouts.iter().find(|about| matches!(about, Self::Invitation(_)));
+        invitation.or(abouts.first()).copied()
+    }
+
     /// Where the front end shows it.
     pub fn path(self) -> String {
         match self {
@@ -55,52 +81,10 @@ impl About {
             Self::Review(id) => format!("/reviews/{id}"),
             Self::Proof(id) => format!("/documents/{id}"),
             Self::Growth(_) => "/growth".to_owned(),
+            Self::Invitation(id) => format!("/invitations/{id}"),
+            Self::Conversation(id) => format!("/conversations/{id}"),
         }
     }
-}
-
-#[derive(Debug)]
-pub struct NewNotification {
-    pub user: UserId,
-    pub kind: NotificationType,
-    /// Ids for the front end to link to.
-    pub data: Value,
-    /// What set it off; one notification per user and cause.
-    pub cause: String,
-}
-
-/// Stores notifications in one statement and returns what to tell their users: each cause once, however often delivered.
-pub async fn insert(tx: &mut Tx, new: &[NewNotification], now: OffsetDateTime) -> Result<Vec<Telling>> {
-    if new.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ids: Vec<_> = new.iter().map(|_| NotificationId::new().0).collect();
-    let users: Vec<_> = new.iter().map(|n| n.user.0).collect();
-    let kinds: Vec<_> = new.iter().map(|n| n.kind.code().to_owned()).collect();
-    let datas: Vec<_> = new.iter().map(|n| n.data.clone()).collect();
-    let causes: Vec<_> = new.iter().map(|n| n.cause.clone()).collect();
-    let stored = sqlx::query_scalar!(
-        r#"insert into notifications (id, user_id, type, data, cause, created_at)
-           select id, user_id, type, data, cause, $6
-             from unnest($1::uuid[], $2::uuid[], $3::text[], $4::jsonb[], $5::text[]) as new (id, user_id, type, data, cause)
-           on conflict on constraint notifications_cause do nothing
-           returning id as "id: NotificationId""#,
-        &ids,
-        &users,
-        &kinds,
-        &datas,
-        &causes,
-        now,
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    let told = ids.into_iter().map(NotificationId).zip(new).filter(|(id, _)| stored.contains(id));
-    Ok(told
-        .map(|(id, n)| {
-            let created = NotificationCreated { id, kind: n.kind, data: n.data.clone(), created_at: now };
-            Telling::new(n.user, &created).unread(1)
-        })
-        .collect())
 }
 
 #[derive(Debug)]
@@ -117,8 +101,7 @@ pub struct Notification {
 
 impl Notification {
     pub fn words(&self) -> Option<Words> {
-        let kind = NotificationType::ALL.iter().find(|kind| kind.code() == self.code);
-        kind.map(|kind| kind.words(&self.locale))
+        NotificationType::of(&self.code).map(|kind| kind.words(&self.locale))
     }
 }
 
@@ -143,7 +126,7 @@ pub async fn list(
 ) -> Result<(Vec<Notification>, Option<Cursor>)> {
     let (after, after_id) = page.after.map(|cursor| (cursor.created_at, cursor.id)).unzip();
     let rows = select_notifications!(
-        "where n.user_id = $1 and (n.read_at is null or not $2)
+        "where n.user_id = $1 and n.in_app and (n.read_at is null or not $2)
            and ($3::timestamptz is null or (n.created_at, n.id) < ($3, $4))
          order by n.created_at desc, n.id desc limit $5",
         user.0,
@@ -155,6 +138,62 @@ pub async fn list(
     .fetch_all(conn)
     .await?;
     Ok(page.cut(rows, |row| Cursor { created_at: row.created_at, id: row.id.0 }))
+}
+
+/// A notification at the moment when a mail or a push of it is about to go out.
+#[derive(Debug)]
+pub struct Sendable {
+    pub user: UserId,
+    /// A type that this version knows no more is read as its code alone.
+    pub code: String,
+    pub data: Value,
+    /// Of an urgent mission, for which nobody waits.
+    pub critical: bool,
+    pub read: bool,
+    pub created_at: OffsetDateTime,
+    pub quiet: QuietHours,
+    own_push: Option<bool>,
+    own_mail: Option<bool>,
+}
+
+impl Sendable {
+    pub fn kind(&self) -> Option<NotificationType> {
+        NotificationType::of(&self.code)
+    }
+
+    /// Whether its reader has not switched it off meanwhile.
+    pub fn wants_push(&self, manner: Manner) -> bool {
+        self.own_push.unwrap_or(manner.push)
+    }
+
+    pub fn wants_mail(&self, manner: Manner) -> bool {
+        manner.must_mail() || self.own_mail.unwrap_or(manner.mails())
+    }
+}
+
+pub async fn find_sendable(conn: &mut PgConnection, id: NotificationId) -> Result<Option<Sendable>> {
+    let row = sqlx::query!(
+        r#"select n.user_id as "user: UserId", n.type as code, n.data, n.created_at, n.in_app and n.read_at is not null as "read!",
+                  p.push as "own_push?", p.mail as "own_mail?", q.enabled as "enabled?", q.from_hour as "from_hour?",
+                  q.to_hour as "to_hour?", coalesce(m.urgency_level = 'CRITICAL', false) as "critical!"
+             from notifications n
+             left join notification_preferences p on p.user_id = n.user_id and p.type = n.type
+             left join quiet_hours q on q.user_id = n.user_id
+             left join missions m on m.id = (n.data->>'missionId')::uuid
+            where n.id = $1"#,
+        id.0,
+    );
+    Ok(row.fetch_optional(conn).await?.map(|row| Sendable {
+        user: row.user,
+        code: row.code,
+        data: row.data,
+        critical: row.critical,
+        read: row.read,
+        created_at: row.created_at,
+        quiet: QuietHours::of(row.enabled, row.from_hour, row.to_hour),
+        own_push: row.own_push,
+        own_mail: row.own_mail,
+    }))
 }
 
 /// How many of a user's notifications are unread.

@@ -12,15 +12,16 @@ use domain::video_events::Received;
 use domain::{Tx, messages};
 use time::OffsetDateTime;
 
+use super::notices;
 use crate::ledger::{self, NewJob};
 use crate::request_review::ASKED_AFTER;
 use crate::{
-    CloseRoom, ConcludeBooking, ContractOf, DraftContract, ExpireBooking, Notify, ProcessVideoEvent,
-    RemindBooking, Reminder, RequestReview,
+    CloseRoom, ConcludeBooking, ContractOf, DraftContract, ExpireBooking, ProcessVideoEvent, RemindBooking,
+    Reminder, RequestReview,
 };
 
 fn notice(booking: &Booking, kind: NotificationType, user_id: UserId) -> NewJob {
-    NewJob::of(&Notify { user_id, kind, about: About::Booking(booking.id) })
+    notices::notice(About::Booking(booking.id), kind, user_id)
 }
 
 fn both(booking: &Booking, kind: NotificationType) -> [NewJob; 2] {

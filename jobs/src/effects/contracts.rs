@@ -5,22 +5,22 @@ use domain::contracts::{
 };
 use domain::error::Result;
 use domain::ids::{AssignmentId, JobId, UserId};
-use domain::notifications::{self, About, NewNotification, NotificationType};
+use domain::notifications::{About, NewNotification, NotificationType};
 use domain::signatures::{CodeRequested, Signed};
-use domain::{Tx, live, messages, users};
+use domain::{Tx, messages, users};
 use time::{Duration, OffsetDateTime};
 
-use super::papers;
+use super::{notices, papers};
 use crate::ledger::{self, NewJob};
 use crate::{
-    CompleteContract, ContractOf, DraftContract, ExpireContract, Notify, RemindSignature, SendSignatureCode,
+    CompleteContract, ContractOf, DraftContract, ExpireContract, RemindSignature, SendSignatureCode,
 };
 
 /// Hours after which those who have not signed are reminded †.
 const REMINDERS: [u16; 2] = [24, 48];
 
 fn notice(contract: &Contract, user_id: UserId, kind: NotificationType) -> NewJob {
-    NewJob::of(&Notify { user_id, kind, about: About::Contract(contract.id) })
+    notices::notice(About::Contract(contract.id), kind, user_id)
 }
 
 fn both(contract: &Contract, kind: NotificationType) -> impl Iterator<Item = NewJob> {
@@ -68,8 +68,9 @@ pub async fn signed(tx: &mut Tx, signed: &Signed, now: OffsetDateTime) -> Result
     let contract = &signed.contract;
     if !signed.by_both() {
         let others = contract.people().into_iter().filter(|(side, _)| *side != signed.side);
-        let others = others.map(|(_, user)| user).collect();
-        return in_app(tx, contract, others, NotificationType::ContractHalfSigned, now).await;
+        let others = others.map(|(_, user)| user);
+        let new = news(contract, others, NotificationType::ContractHalfSigned, now);
+        return notices::tell(tx, &new, now).await;
     }
     let jobs = both(contract, NotificationType::ContractSigned).chain([papers::contract(contract)]);
     ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
@@ -103,7 +104,7 @@ pub async fn disputed(tx: &mut Tx, disputed: &Disputed, now: OffsetDateTime) -> 
     let jobs = others.map(|(_, user)| notice(contract, user, NotificationType::ContractDisputed));
     ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
     let admins = users::list_admins(tx).await?;
-    in_app(tx, contract, admins, NotificationType::ContractDisputed, now).await
+    notices::tell_in_app(tx, &news(contract, admins, NotificationType::ContractDisputed, now), now).await
 }
 
 /// What a quote had promised is done: its talent learns of it and, where time decided, its client too; what is owed is paid.
@@ -133,14 +134,12 @@ pub async fn resolved(tx: &mut Tx, resolved: &Resolved, now: OffsetDateTime) -> 
     super::payments::unblocked(tx, resolved.contract.talent_id).await
 }
 
-/// What is not worth a mail.
-async fn in_app(
-    tx: &mut Tx,
+fn news(
     contract: &Contract,
-    users: Vec<UserId>,
+    users: impl IntoIterator<Item = UserId>,
     kind: NotificationType,
     now: OffsetDateTime,
-) -> Result<()> {
+) -> Vec<NewNotification> {
     let about = About::Contract(contract.id);
     let new = users.into_iter().map(|user| NewNotification {
         user,
@@ -149,6 +148,5 @@ async fn in_app(
         // A contract can be disputed again.
         cause: format!("contract:{}:{}:{}", contract.id, kind.code(), now.unix_timestamp_nanos() / 1_000),
     });
-    let told = notifications::insert(tx, &new.collect::<Vec<_>>(), now).await?;
-    live::tell(tx, now, told).await
+    new.collect()
 }

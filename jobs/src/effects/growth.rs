@@ -5,7 +5,7 @@ use domain::growth::points::{Action, Changed};
 use domain::growth::{levels, referrals, tags};
 use domain::ids::UserId;
 use domain::live::{self, PointsUpdate, Telling};
-use domain::notifications::{self, About, NewNotification, NotificationType};
+use domain::notifications::{self, About, Channels, NewNotification, NotificationType};
 use domain::payments::refunds::Refunded;
 use domain::reports::Report;
 use domain::services::Service;
@@ -13,8 +13,9 @@ use domain::{Tx, contracts};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::notices;
 use crate::ledger::{self, NewJob};
-use crate::{AwardPoints, Notify, ReversePoints};
+use crate::{AwardPoints, ReversePoints};
 
 /// Of each mission.
 const OF_A_MISSION: [Action; 2] = [Action::MissionCompleted, Action::FirstMission];
@@ -74,7 +75,7 @@ pub async fn registered(tx: &mut Tx, user: UserId) -> Result<()> {
 
 /// Points were given or taken back: their owners read it, in the app and live.
 pub async fn changed(tx: &mut Tx, changed: &[Changed], now: OffsetDateTime) -> Result<()> {
-    let notices: Vec<_> = changed
+    let new: Vec<_> = changed
         .iter()
         .map(|Changed { entry, .. }| NewNotification {
             user: entry.user_id,
@@ -86,7 +87,7 @@ pub async fn changed(tx: &mut Tx, changed: &[Changed], now: OffsetDateTime) -> R
             cause: format!("points:{}", entry.id),
         })
         .collect();
-    let mut told = notifications::insert(tx, &notices, now).await?;
+    let mut told = notifications::insert(tx, &new, Channels::InApp, now).await?.tellings;
     told.extend(changed.iter().map(|Changed { entry, points }| {
         let update = PointsUpdate { points: *points, delta: entry.points, action: entry.action };
         Telling::new(entry.user_id, &update)
@@ -95,5 +96,5 @@ pub async fn changed(tx: &mut Tx, changed: &[Changed], now: OffsetDateTime) -> R
 }
 
 fn notice(user_id: UserId, kind: NotificationType) -> NewJob {
-    NewJob::of(&Notify { user_id, kind, about: About::Growth(user_id) })
+    notices::notice(About::Growth(user_id), kind, user_id)
 }

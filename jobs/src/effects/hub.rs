@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use super::{contracts, growth, mission_reported, notices, papers, payments, told, told_and_counted};
 use crate::ledger::{self, NewJob};
 use crate::request_review::ASKED_AFTER;
-use crate::{Ahead, AutoValidateReport, CheckAssignment, Notify, RemindMission, RequestReview};
+use crate::{Ahead, AutoValidateReport, CheckAssignment, RemindMission, RequestReview};
 
 /// What reminds of an assignment, and looks at it when it should have begun, and ended.
 pub(super) fn looks(
@@ -197,5 +197,5 @@ pub async fn overdue(
 }
 
 fn notice(mission: MissionId, user_id: UserId, kind: NotificationType) -> NewJob {
-    NewJob::of(&Notify { user_id, kind, about: About::Mission(mission) })
+    notices::notice(About::Mission(mission), kind, user_id)
 }

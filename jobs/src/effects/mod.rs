@@ -6,6 +6,7 @@ pub mod chorus;
 pub mod contracts;
 pub mod growth;
 pub mod hub;
+pub mod notices;
 pub mod papers;
 pub mod payments;
 pub mod proofs;
@@ -26,7 +27,7 @@ use domain::missions::{
     self, CancelCause, Cancelled, Cascade, Changed, Expiry, MatchingState, Mission, MissionStatus, Posted,
     UrgencyLevel,
 };
-use domain::notifications::{self, About, NewNotification, NotificationType};
+use domain::notifications::{self, About, Channels, NewNotification, NotificationType};
 use domain::payments::closing;
 use domain::unread_digests::Unread;
 use domain::waves::Wave;
@@ -37,7 +38,7 @@ use crate::ledger::{self, NewJob};
 use crate::{
     AddressOf, AlertOperations, AlertReport, AlertUnfilled, CancelCascade, ContractOf, DispatchWave,
     DraftContract, EnforceAccount, ExpireMission, ExpireSiteInvitation, GeocodeAddress, GeocodeMission,
-    LockChat, Mail, MatchMission, Notify, Occasion, RematchOpen, RequestPasswordReset, SendMail,
+    LockChat, Mail, MatchMission, Occasion, RematchOpen, RequestPasswordReset, SendMail,
 };
 
 /// A mission was posted: match it, once it is known where it is, and look at it again when time has passed.
@@ -78,8 +79,7 @@ pub async fn location_unknown(tx: &mut Tx, mission: &Mission, now: OffsetDateTim
         data: serde_json::json!({ "missionId": mission.id }),
         cause: format!("location:{}:{}", mission.id, mission.place().fingerprint()),
     };
-    let told = notifications::insert(tx, &[notice], now).await?;
-    live::tell(tx, now, told).await
+    notices::tell(tx, &[notice], now).await
 }
 
 /// A talent or a site named an address, and not where it is.
@@ -113,26 +113,22 @@ pub struct SentWave<'m> {
 }
 
 impl SentWave<'_> {
-    fn jobs(&self, now: OffsetDateTime) -> impl Iterator<Item = NewJob> {
-        let next = self.wave.and_then(|wave| wave.next(self.mission.urgency_level)).map(|(next, pause)| {
-            let Mission { id: mission_id, round, .. } = *self.mission;
-            NewJob::of(&DispatchWave { mission_id, round, wave: next.number }).at(now + pause)
-        });
-        let mails = self.invitations.iter().map(|invitation| {
-            mail(invitation.talent_id, Mail::MissionInvitation { invitation_id: invitation.id })
-        });
-        mails.chain(next).map(|job| job.caused_by(self.cause.clone()))
+    /// The one behind it.
+    fn next(&self, now: OffsetDateTime) -> Option<NewJob> {
+        let (next, pause) = self.wave?.next(self.mission.urgency_level)?;
+        let Mission { id: mission_id, round, .. } = *self.mission;
+        let job = NewJob::of(&DispatchWave { mission_id, round, wave: next.number }).at(now + pause);
+        Some(job.caused_by(self.cause.clone()))
     }
 }
 
-/// Waves were sent: each talent gets a mail and an in-app notification; the waves behind these are scheduled. Returns what to
-/// tell the talents live: the caller has more to tell, and feeds are told last and once.
+/// Waves were sent: each talent is told on every channel, in one statement for each; the waves behind these are scheduled. Returns
+/// what to tell the talents live: the caller has more to tell, and feeds are told last and once.
 pub async fn invited(tx: &mut Tx, sent: &[SentWave<'_>], now: OffsetDateTime) -> Result<Vec<Telling>> {
-    ledger::enqueue(tx, sent.iter().flat_map(|sent| sent.jobs(now)).collect::<Vec<_>>()).await?;
-    let invitations: Vec<_> = sent.iter().flat_map(|sent| &sent.invitations).collect();
-    let notices: Vec<_> = invitations
-        .iter()
-        .map(|invitation| NewNotification {
+    let invitations =
+        || sent.iter().flat_map(|sent| sent.invitations.iter().map(move |one| (one, &sent.cause)));
+    let new: Vec<_> = invitations()
+        .map(|(invitation, _)| NewNotification {
             user: invitation.talent_id,
             kind: NotificationType::MissionInvitation,
             data: serde_json::json!({ "invitationId": invitation.id, "missionId": invitation.mission_id }),
@@ -140,9 +136,12 @@ pub async fn invited(tx: &mut Tx, sent: &[SentWave<'_>], now: OffsetDateTime) ->
             cause: format!("invitation:{}:{}", invitation.id, invitation.created_at.unix_timestamp()),
         })
         .collect();
-    let mut tellings: Vec<_> = invitations
-        .iter()
-        .map(|invitation| {
+    let told = notifications::insert(tx, &new, Channels::All, now).await?;
+    let causes: Vec<_> = invitations().map(|(_, cause)| cause.clone()).collect();
+    let jobs = notices::jobs(&told, Some(&causes)).chain(sent.iter().filter_map(|sent| sent.next(now)));
+    ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
+    let mut tellings: Vec<_> = invitations()
+        .map(|(invitation, _)| {
             let invited = MissionInvited {
                 invitation_id: invitation.id,
                 mission_id: invitation.mission_id,
@@ -151,7 +150,7 @@ pub async fn invited(tx: &mut Tx, sent: &[SentWave<'_>], now: OffsetDateTime) ->
             Telling::new(invitation.talent_id, &invited)
         })
         .collect();
-    tellings.extend(notifications::insert(tx, &notices, now).await?);
+    tellings.extend(told.tellings);
     Ok(tellings)
 }
 
@@ -165,7 +164,7 @@ fn notices(
     users: impl IntoIterator<Item = UserId>,
 ) -> impl Iterator<Item = NewJob> {
     let about = About::Mission(mission.id);
-    users.into_iter().map(move |user_id| NewJob::of(&Notify { user_id, kind, about }))
+    users.into_iter().map(move |user| notices::notice(about, kind, user))
 }
 
 /// The room reads it, and everybody who takes part, or did until now, is told to look; and what else there is to tell.
@@ -308,7 +307,7 @@ pub async fn cascaded(tx: &mut Tx, cascade: &Cascade, now: OffsetDateTime) -> Re
             cause: format!("cancelled:{}", mission.id),
         })
         .collect();
-    let quiet = notifications::insert(tx, &quiet, now).await?;
+    let quiet = notifications::insert(tx, &quiet, Channels::InApp, now).await?.tellings;
     let others = applicants.iter().chain(invited).copied().collect();
     told_and_counted(tx, mission, message, assigned, others, quiet, now).await
 }
@@ -371,7 +370,7 @@ pub async fn message_reported(tx: &mut Tx, reported: &Reported, now: OffsetDateT
     let Reported::New(report) = reported else { return Ok(()) };
     ledger::enqueue(tx, [NewJob::of(&AlertReport { report_id: report.id })]).await?;
     let admins = users::list_admins(tx).await?;
-    let notices: Vec<_> = admins
+    let new: Vec<_> = admins
         .into_iter()
         .map(|user| NewNotification {
             user,
@@ -384,8 +383,7 @@ pub async fn message_reported(tx: &mut Tx, reported: &Reported, now: OffsetDateT
             cause: format!("message-report:{}", report.id),
         })
         .collect();
-    let told = notifications::insert(tx, &notices, now).await?;
-    live::tell(tx, now, told).await
+    notices::tell(tx, &new, now).await
 }
 
 /// Members have left messages unread: a mail for each of them and conversation.
@@ -406,45 +404,8 @@ pub async fn filed(tx: &mut Tx, filed: &Filed) -> Result<()> {
         // Told as an assignment.
         ApplicationStatus::Accepted => return Ok(()),
     };
-    let notice = NewJob::of(&Notify { user_id, kind, about: About::Mission(application.mission_id) });
+    let notice = notices::notice(About::Mission(application.mission_id), kind, user_id);
     ledger::enqueue(tx, fresh.then_some(notice)).await
-}
-
-/// A user was notified in the app: the mail that goes with it. What has no letter of its own is mailed in the words of its
-/// notification.
-pub async fn notified(tx: &mut Tx, notify: &Notify) -> Result<()> {
-    use NotificationType as Type;
-    let mail = match (notify.kind, notify.about) {
-        (Type::MissionAssigned, About::Mission(mission_id)) => Mail::MissionAssigned { mission_id },
-        (Type::AssignmentConfirmed, About::Mission(mission_id)) => Mail::AssignmentConfirmed { mission_id },
-        (Type::AssignmentWithdrawn, About::Mission(mission_id)) => Mail::AssignmentWithdrawn { mission_id },
-        (Type::ApplicationReceived, About::Mission(mission_id)) => Mail::ApplicationReceived { mission_id },
-        (Type::ApplicationRejected, About::Mission(mission_id)) => Mail::ApplicationRejected { mission_id },
-        (Type::MissionChanged, About::Mission(mission_id)) => Mail::MissionChanged { mission_id },
-        (Type::MissionCancelled, About::Mission(mission_id)) => Mail::MissionCancelled { mission_id },
-        (Type::CancellationConfirmed, About::Mission(mission_id)) => {
-            Mail::CancellationConfirmed { mission_id }
-        }
-        (Type::MissionExpired, About::Mission(mission_id)) => Mail::MissionExpired { mission_id },
-        (Type::MissionUnfilled | Type::MissionDeadline, About::Mission(mission_id)) => {
-            Mail::MissionUnfilled { mission_id }
-        }
-        // The first's mail names the invitation, and was enqueued with it. A quarter of an hour is too short for a mail. The others
-        // are not worth one.
-        (
-            Type::MissionInvitation
-            | Type::BookingSoon
-            | Type::ApplicationWithdrawn
-            | Type::LocationUnknown
-            | Type::MissionStarted
-            | Type::BriefingRead
-            | Type::ReferralRegistered
-            | Type::MessageReported,
-            _,
-        ) => return Ok(()),
-        (notice, about) => Mail::Notice { notice, about },
-    };
-    ledger::enqueue(tx, [self::mail(notify.user_id, mail)]).await
 }
 
 /// A spent refresh token came back and its session is revoked: the owner should know.

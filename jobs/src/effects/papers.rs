@@ -9,8 +9,9 @@ use domain::notifications::{About, NotificationType};
 use domain::quotes::Quote;
 use domain::reports::Report;
 
+use super::notices;
+use crate::RenderDocument;
 use crate::ledger::{self, NewJob};
-use crate::{Notify, RenderDocument};
 
 fn render(of: DocumentOf) -> NewJob {
     NewJob::of(&RenderDocument { of })
@@ -43,8 +44,8 @@ pub async fn readable(tx: &mut Tx, invoice: &Invoice) -> Result<()> {
         InvoiceKind::CreditNote => (NotificationType::CreditNoteReceived, NotificationType::CreditNoteIssued),
     };
     let people = [(Some(invoice.recipient_id), received), (invoice.issuer_id, issued)];
-    let jobs = people.into_iter().filter_map(|(user, kind)| {
-        Some(NewJob::of(&Notify { user_id: user?, kind, about: About::Invoice(invoice.id) }))
-    });
+    let jobs = people
+        .into_iter()
+        .filter_map(|(user, kind)| Some(notices::notice(About::Invoice(invoice.id), kind, user?)));
     ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await
 }

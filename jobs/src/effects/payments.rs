@@ -12,13 +12,14 @@ use domain::payments::payouts::Scheduled;
 use domain::payments::refunds::{Refunded, Requested};
 use domain::payments::settling::Settled;
 use domain::payments::{DisputeStatus, Payment, RefundWay, payouts};
-use domain::{Tx, live, money, notifications};
+use domain::{Tx, money};
 use time::OffsetDateTime;
 
+use super::notices;
 use crate::alert_money::{AlertMoney, MoneyTrouble};
 use crate::ledger::{self, NewJob};
 use crate::settle_payment::SettleCause;
-use crate::{CancelPayment, CompleteContract, Notify, PayOut, RefundPayment, SettlePayment, SyncConnect};
+use crate::{CancelPayment, CompleteContract, PayOut, RefundPayment, SettlePayment, SyncConnect};
 
 /// What acts on an event of Stripe; [`crate::stripe_events`] stores both at once.
 pub(crate) fn event_taken_in(event: &StripeEvent) -> Option<NewJob> {
@@ -39,8 +40,7 @@ fn payout(scheduled: &Scheduled) -> NewJob {
 
 /// Tells once, whatever the job that says so is called.
 pub(super) fn notice(payment: &Payment, user_id: UserId, kind: NotificationType, cause: &str) -> NewJob {
-    let notify = NewJob::of(&Notify { user_id, kind, about: payment.about() });
-    notify.once(format!("notify:{cause}:{}:{user_id}", kind.code()))
+    notices::notice(payment.about(), kind, user_id).once(format!("notify:{cause}:{}:{user_id}", kind.code()))
 }
 
 fn alert(what: MoneyTrouble, cause: String, detail: String) -> NewJob {
@@ -184,7 +184,7 @@ pub async fn payout_refused(tx: &mut Tx, payment: &Payment, key: &str, refusal: 
     ledger::enqueue(tx, [alert(MoneyTrouble::PayoutRefused, key.to_owned(), detail)]).await
 }
 
-/// A talent's bank has taken what Stripe sent it, or has not. In the app alone: there is nothing here to link to.
+/// A talent's bank has taken what Stripe sent it, or has not.
 pub async fn bank_answered(
     tx: &mut Tx,
     talent: UserId,
@@ -198,8 +198,7 @@ pub async fn bank_answered(
     };
     let notice =
         NewNotification { user: talent, kind, data: serde_json::json!({}), cause: format!("stripe:{event}") };
-    let told = notifications::insert(tx, &[notice], now).await?;
-    live::tell(tx, now, told).await
+    notices::tell(tx, &[notice], now).await
 }
 
 /// Stripe and the ledger do not say the same.

@@ -7,9 +7,8 @@ use domain::notifications::{About, NotificationType};
 use domain::proofs::{Decided, ProofStatus};
 use time::OffsetDateTime;
 
-use super::{growth, talent_changed};
-use crate::Notify;
-use crate::ledger::{self, NewJob};
+use super::{growth, notices, talent_changed};
+use crate::ledger;
 
 /// An admin has decided: its owner hears of it, whoever recommended the platform has earned something, and open missions may have
 /// a better match.
@@ -19,7 +18,7 @@ pub async fn decided(tx: &mut Tx, decided: &Decided, now: OffsetDateTime) -> Res
         ProofStatus::Approved => NotificationType::DocumentApproved,
         _ => NotificationType::DocumentRejected,
     };
-    let notice = NewJob::of(&Notify { user_id: proof.user_id, kind, about: About::Proof(proof.id) });
+    let notice = notices::notice(About::Proof(proof.id), kind, proof.user_id);
     let reward = referrer.map(|referrer| growth::award(referrer, Action::Referral, proof.user_id.0));
     ledger::enqueue(tx, [notice].into_iter().chain(reward)).await?;
     match compliance_changed {

@@ -1,18 +1,18 @@
 //! What a quote sets off.
 
+use domain::Tx;
 use domain::error::Result;
 use domain::ids::{JobId, UserId};
-use domain::notifications::{self, About, NewNotification, NotificationType};
+use domain::notifications::{About, NewNotification, NotificationType};
 use domain::quotes::{Acceptance, Moved, Quote, QuoteStatus, REMINDED_BEFORE, Revised};
-use domain::{Tx, live};
 use time::OffsetDateTime;
 
-use super::{contracts, papers};
+use super::{contracts, notices, papers};
 use crate::ledger::{self, NewJob};
-use crate::{ExpireQuote, Notify, RemindQuote};
+use crate::{ExpireQuote, RemindQuote};
 
 fn notice(quote: &Quote, user_id: UserId, kind: NotificationType) -> NewJob {
-    NewJob::of(&Notify { user_id, kind, about: About::Quote(quote.id) })
+    notices::notice(About::Quote(quote.id), kind, user_id)
 }
 
 /// A quote has another status: the other side learns of it. One that was sent is looked at again later.
@@ -21,8 +21,8 @@ pub async fn moved(tx: &mut Tx, moved: &Moved, now: OffsetDateTime) -> Result<()
     let (client, talent) = (quote.client_id, quote.talent_id);
     let jobs = match quote.status {
         QuoteStatus::Sent => return sent(tx, quote, now).await,
-        QuoteStatus::Viewed => return in_app(tx, quote, talent, NotificationType::QuoteViewed, now).await,
-        QuoteStatus::Revised => return in_app(tx, quote, client, NotificationType::QuoteRevised, now).await,
+        QuoteStatus::Viewed => return tell(tx, quote, talent, NotificationType::QuoteViewed, now).await,
+        QuoteStatus::Revised => return tell(tx, quote, client, NotificationType::QuoteRevised, now).await,
         QuoteStatus::Accepted => vec![notice(quote, talent, NotificationType::QuoteAccepted)],
         QuoteStatus::Rejected => vec![notice(quote, talent, NotificationType::QuoteRejected)],
         QuoteStatus::Expired => {
@@ -45,8 +45,8 @@ async fn sent(tx: &mut Tx, quote: &Quote, now: OffsetDateTime) -> Result<()> {
     ledger::enqueue(tx, jobs).await
 }
 
-/// What is not worth a mail.
-async fn in_app(
+/// Once for each quote.
+async fn tell(
     tx: &mut Tx,
     quote: &Quote,
     user: UserId,
@@ -59,8 +59,7 @@ async fn in_app(
         data: serde_json::json!(About::Quote(quote.id)),
         cause: format!("quote:{}:{}", quote.id, kind.code()),
     };
-    let told = notifications::insert(tx, &[new], now).await?;
-    live::tell(tx, now, told).await
+    notices::tell(tx, &[new], now).await
 }
 
 /// A quote was accepted: the talent learns of it, and both sign its contract.

@@ -9,8 +9,7 @@ use domain::reviews::{Review, Work};
 use domain::standing::Side;
 use time::OffsetDateTime;
 
-use super::growth;
-use crate::Notify;
+use super::{growth, notices};
 use crate::ledger::{self, NewJob};
 
 /// A review was written: the other side hears of it, and its author has earned something.
@@ -39,12 +38,11 @@ pub async fn requested(tx: &mut Tx, of: Work, silent: &[UserId]) -> Result<()> {
     };
     let kind = NotificationType::ReviewRequested;
     let notices = silent.iter().map(|user| {
-        NewJob::of(&Notify { user_id: *user, kind, about })
-            .once(format!("notify:{work}:{}:{user}", kind.code()))
+        notices::notice(about, kind, *user).once(format!("notify:{work}:{}:{user}", kind.code()))
     });
     ledger::enqueue(tx, notices.collect::<Vec<_>>()).await
 }
 
 fn notice(review: &Review, kind: NotificationType, user_id: UserId) -> NewJob {
-    NewJob::of(&Notify { user_id, kind, about: About::Review(review.id) })
+    notices::notice(About::Review(review.id), kind, user_id)
 }

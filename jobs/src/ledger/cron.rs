@@ -9,6 +9,8 @@ use super::{NewJob, enqueue};
 /// How often a job comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Every {
+    /// At full multiples of so many seconds.
+    Seconds(i64),
     /// At full multiples of so many minutes.
     Minutes(i64),
     /// Once a day, at this hour and minute in Paris.
@@ -27,8 +29,9 @@ impl Every {
     /// The tick that is due at this time: the newest that is not in the future.
     pub fn latest(self, now: OffsetDateTime) -> OffsetDateTime {
         match self {
-            Self::Minutes(minutes) => {
-                let period = 60 * minutes.max(1);
+            Self::Minutes(minutes) => Self::Seconds(60 * minutes).latest(now),
+            Self::Seconds(seconds) => {
+                let period = seconds.max(1);
                 now - Duration::seconds(now.unix_timestamp().rem_euclid(period))
                     - Duration::nanoseconds(i64::from(now.nanosecond()))
             }
@@ -56,6 +59,7 @@ mod tests {
     fn a_tick_is_the_newest_that_has_come() {
         let now = datetime!(2026-03-29 00:59:59.5 UTC);
         assert_eq!(Every::Minutes(10).latest(now), datetime!(2026-03-29 00:50 UTC));
+        assert_eq!(Every::Seconds(5).latest(now), datetime!(2026-03-29 00:59:55 UTC));
         assert_eq!(Every::DayAt(4, 0).latest(now), datetime!(2026-03-28 03:00 UTC));
         // The clocks go forward that night: four o'clock comes an hour earlier.
         assert_eq!(

@@ -143,8 +143,8 @@ async fn missions_that_are_matched_together_keep_their_own_requests() {
         let matches = client.get(&format!("/api/v1/matching/missions/{mission}/matches")).await.expect(200);
         assert_eq!(matches["items"].as_array().unwrap().len(), 3);
         let mails = sqlx::query_scalar::<_, i64>(
-            "select count(*) from jobs j join invitations i on i.id::text = j.body->'job'->'mail'->>'invitationId'
-              where j.kind = 'send-mail' and j.request_id = $1 and i.mission_id = $2::uuid",
+            "select count(*) from jobs j join notifications n on n.id::text = j.body->'job'->'mail'->>'notificationId'
+              where j.kind = 'send-mail' and j.request_id = $1 and n.data->>'missionId' = $2",
         );
         let mails = mails.bind(format!("click-0000-{n:04}")).bind(mission).fetch_one(&world.pool);
         assert_eq!(mails.await.unwrap(), 3);

@@ -121,7 +121,8 @@ impl<C> Handlers<C> {
     where
         C: Clone,
     {
-        Run { app: self.context.clone(), db, claimed }
+        let attempts = self.get(&claimed[0].0.kind).map_or(i32::MAX, |entry| entry.policy.attempts);
+        Run { app: self.context.clone(), db, claimed, attempts }
     }
 }
 
@@ -142,12 +143,19 @@ pub struct Run<C> {
     pub app: C,
     db: Db,
     claimed: Vec<(Claimed, trace::Scope)>,
+    /// Starts that the kind has.
+    attempts: i32,
 }
 
 impl<C> Run<C> {
     /// The same in every run of this job (of several, the first): mail and push derive their keys from it.
     pub fn id(&self) -> domain::ids::JobId {
         self.claimed[0].0.fence.id
+    }
+
+    /// Whether the job is dead when this run fails.
+    pub fn is_last_start(&self) -> bool {
+        self.claimed.iter().any(|(claimed, _)| claimed.attempt >= self.attempts)
     }
 
     fn open<J: Job>(&mut self) -> Result<Vec<Part<J>>, String> {

@@ -27,6 +27,7 @@ mod spawned;
 mod start;
 mod talents;
 mod top3;
+mod waves;
 mod webhooks;
 
 use std::time::{Duration, Instant};
@@ -77,6 +78,7 @@ enum Figure {
     Start,
     Matching,
     Missions,
+    Waves,
     Top3,
     Requests,
     Webhooks,
@@ -111,6 +113,7 @@ impl Bench {
             Figure::Start => start::measure(self, place).await,
             Figure::Matching => matching::measure(self, place).await,
             Figure::Missions => missions::measure(self, place).await,
+            Figure::Waves => waves::measure(self, place).await,
             Figure::Top3 => top3::measure(self, place).await,
             Figure::Requests => requests::measure(self, place).await,
             Figure::Webhooks => webhooks::measure(self, place).await,

@@ -53,8 +53,12 @@ pub async fn api(place: &Place) -> Outcome<(Serving, String)> {
 
 /// A worker as it comes, with mails into a folder.
 pub fn worker(place: &Place) -> Outcome<Serving> {
+    worker_with(place, &[])
+}
+
+pub fn worker_with(place: &Place, settings: &[&str]) -> Outcome<Serving> {
     let (mails, files) = (place.mails(), place.files());
-    let config = workers::Config::try_parse_from([
+    let usual = [
         "worker",
         "--database-url",
         &place.database_url,
@@ -66,7 +70,8 @@ pub fn worker(place: &Place) -> Outcome<Serving> {
         mails.to_str().ok_or(STRANGE)?,
         "--storage-url",
         files.to_str().ok_or(STRANGE)?,
-    ])?;
+    ];
+    let config = workers::Config::try_parse_from([&usual[..], settings].concat())?;
     Serving::start("worker", move |stop| workers::run(config, Clock::default(), stop))
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::history::{History, Promise};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Notification, Snapshot};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Harm {
@@ -163,21 +163,13 @@ impl Checker<'_> {
     /// One notification, one mail job, one feed event for each invitation; the like for each assignment.
     fn consequences(&mut self) {
         const RULE: &str = "a cause has each of its effects once";
-        let notified = count(self.rows.notifications.iter().map(|notice| {
-            let cause = if notice.kind == "MISSION_INVITATION" {
-                &notice.data["invitationId"]
-            } else {
-                &notice.data["missionId"]
-            };
-            (&*notice.kind, id(cause), notice.user_id)
-        }));
+        let rows = self.rows;
+        let notices = rows.notices();
+        let notified = count(rows.notifications.iter().map(Notification::key));
         let told = self.rows.feed_events.iter().filter(|event| event.event == "mission:invited");
         let told = count(told.map(|event| id(&event.data["invitationId"])));
-        let mails = count(self.rows.jobs.iter().filter(|job| job.kind == "send-mail").map(|job| {
-            let mail = &job.body["job"]["mail"];
-            let cause = mail.get("invitationId").unwrap_or(&mail["missionId"]);
-            (mail["template"].as_str().unwrap_or_default(), id(cause), id(&job.body["job"]["to"]))
-        }));
+        let mails = rows.jobs.iter().filter(|job| job.kind == "send-mail");
+        let mails = count(mails.filter_map(|job| Some(notices.get(&job.notice()?)?.key())));
         let clients: BTreeMap<_, _> =
             self.rows.missions.iter().map(|mission| (mission.id, mission.client_id)).collect();
         for invitation in &self.rows.invitations {
@@ -186,21 +178,21 @@ impl Checker<'_> {
             self.times(RULE, notices, 1, mission, "notifications of an invitation");
             let events = told.get(&invitation.id).copied().unwrap_or(0);
             self.times(RULE, events, 1, mission, "feed events of an invitation");
-            let mails = mails.get(&("mission-invitation", invitation.id, talent)).copied().unwrap_or(0);
+            let mails = mails.get(&("MISSION_INVITATION", invitation.id, talent)).copied().unwrap_or(0);
             self.times(RULE, mails, 1, mission, "mail jobs of an invitation");
         }
         for (mission, taken) in count(self.rows.assignments.iter().map(|assignment| assignment.mission_id)) {
             let client = clients.get(&mission).copied().unwrap_or_default();
             let notices = notified.get(&("MISSION_ASSIGNED", mission, client)).copied().unwrap_or(0);
             self.times(RULE, notices, taken, mission, "notifications to the client");
-            let mails = mails.get(&("mission-assigned", mission, client)).copied().unwrap_or(0);
+            let mails = mails.get(&("MISSION_ASSIGNED", mission, client)).copied().unwrap_or(0);
             self.times(RULE, mails, taken, mission, "mail jobs to the client");
         }
         for assignment in &self.rows.assignments {
             let (mission, talent) = (assignment.mission_id, assignment.talent_id);
             let notices = notified.get(&("ASSIGNMENT_CONFIRMED", mission, talent)).copied().unwrap_or(0);
             self.times(RULE, notices, 1, mission, "notifications to the assigned");
-            let mails = mails.get(&("assignment-confirmed", mission, talent)).copied().unwrap_or(0);
+            let mails = mails.get(&("ASSIGNMENT_CONFIRMED", mission, talent)).copied().unwrap_or(0);
             self.times(RULE, mails, 1, mission, "mail jobs to the assigned");
         }
     }
@@ -432,17 +424,18 @@ impl Checker<'_> {
                 });
             }
         }
-        // An invitation's mail is not sent when it is over before, nor that of a notice when it is no news any more.
+        let notices = self.rows.notices();
+        let notice = |job: &crate::snapshot::Job| notices.get(&job.notice()?).copied();
+        // What may be over or read before is not always mailed.
         let always = |job: &&&crate::snapshot::Job| {
-            let template = &job.body["job"]["mail"]["template"];
-            job.state == "done" && template != "mission-invitation" && template != "notice"
+            job.state == "done" && notice(job).is_none_or(|notice| notice.kind == "ASSIGNMENT_CONFIRMED")
         };
         for job in jobs.values().filter(always).filter(|job| !arrived.contains_key(&job.id)) {
-            let mission = id(&job.body["job"]["mail"]["missionId"]);
+            let mission = notice(job).map(|notice| id(&notice.data["missionId"]));
             self.report(
                 FOUND,
                 Harm::Lost,
-                Some(mission),
+                mission,
                 format!("job {} is done and its mail did not arrive", job.id),
             );
         }

@@ -125,8 +125,11 @@ const CORRUPTIONS: [(&str, Corruption); 27] = [
         Some(())
     }),
     ("a mail arrives", |history, rows| {
-        let confirmed =
-            |job: &&crate::snapshot::Job| job.body["job"]["mail"]["template"] == "assignment-confirmed";
+        let notices = rows.notices();
+        let confirmed = |job: &&crate::snapshot::Job| {
+            let notice = job.notice().and_then(|id| notices.get(&id));
+            notice.is_some_and(|notice| notice.kind == "ASSIGNMENT_CONFIRMED")
+        };
         let job = rows.jobs.iter().find(confirmed)?.id;
         history.mails.retain(|mail| mail.job != job);
         Some(())

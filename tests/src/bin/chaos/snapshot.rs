@@ -49,9 +49,19 @@ pub struct Assignment {
 
 #[derive(Clone, Debug, FromRow)]
 pub struct Notification {
+    pub id: Uuid,
     pub user_id: Uuid,
     pub kind: String,
     pub data: Value,
+}
+
+impl Notification {
+    /// Its type, what it is about, and to whom.
+    pub fn key(&self) -> (&str, Uuid, Uuid) {
+        let about = if self.kind == "MISSION_INVITATION" { "invitationId" } else { "missionId" };
+        let about = self.data[about].as_str().and_then(|id| Uuid::try_parse(id).ok());
+        (&self.kind, about.unwrap_or_default(), self.user_id)
+    }
 }
 
 #[derive(Clone, Debug, FromRow)]
@@ -82,6 +92,13 @@ pub struct Job {
     pub body: Value,
 }
 
+impl Job {
+    /// The notification that a mail is of.
+    pub fn notice(&self) -> Option<Uuid> {
+        self.body["job"]["mail"]["notificationId"].as_str().and_then(|id| Uuid::try_parse(id).ok())
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     pub missions: Vec<Mission>,
@@ -101,6 +118,11 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Notifications by their ids, to which mails refer.
+    pub fn notices(&self) -> BTreeMap<Uuid, &Notification> {
+        self.notifications.iter().map(|notice| (notice.id, notice)).collect()
+    }
+
     pub async fn take(pool: &PgPool, bank: &Sandbox) -> Outcome<Self> {
         Ok(Self {
             missions: rows(pool, "select id, title, client_id, slots, filled, status::text, matching::text from missions").await?,
@@ -112,7 +134,7 @@ impl Snapshot {
                   where status in ('ASSIGNED', 'IN_PROGRESS', 'COMPLETED')",
             )
             .await?,
-            notifications: rows(pool, "select user_id, type as kind, data from notifications").await?,
+            notifications: rows(pool, "select id, user_id, type as kind, data from notifications").await?,
             feed_events: rows(pool, "select user_id, event_seq, event, data from feed_events order by user_id, event_seq").await?,
             feed_heads: pairs(pool, "select user_id, head from feeds").await?,
             messages: rows(
