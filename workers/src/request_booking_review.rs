@@ -1,5 +1,5 @@
 use domain::bookings::{self, BookingStatus};
-use domain::reviews;
+use domain::reviews::{self, Work};
 use jobs::{RequestBookingReview, effects};
 
 use crate::App;
@@ -9,7 +9,7 @@ use crate::engine::{JobResult, Run};
 pub async fn run(job: RequestBookingReview, run: Run<App>) -> JobResult {
     let mut tx = run.begin().await?;
     let booking = bookings::get(&mut tx, job.booking_id).await?;
-    let silent = reviews::list_silent(&mut tx, booking.id).await?;
+    let silent = reviews::list_silent(&mut tx, Work::Booking(booking.id)).await?;
     if booking.status != BookingStatus::Completed || silent.is_empty() {
         return run.done_without_effects();
     }

@@ -7,6 +7,7 @@ mod reading;
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::assignments::AssignmentStatus;
 use crate::bookings::{self, BookingStatus};
@@ -20,9 +21,23 @@ pub use reading::{Direction, list_mine, list_of_site, list_of_talent};
 
 /// The work that a review is about.
 #[derive(Clone, Copy, Debug)]
-enum Work {
-    Assignment { mission: MissionId, assignment: AssignmentId },
+pub enum Work {
+    /// A talent's place in a mission.
+    Assignment {
+        mission: MissionId,
+        assignment: AssignmentId,
+    },
     Booking(BookingId),
+}
+
+impl Work {
+    /// Of the mission, the assignment and the booking.
+    fn ids(self) -> (Option<Uuid>, Option<Uuid>, Option<Uuid>) {
+        match self {
+            Self::Assignment { mission, assignment } => (Some(mission.0), Some(assignment.0), None),
+            Self::Booking(booking) => (None, None, Some(booking.0)),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -118,7 +133,7 @@ pub async fn write_of_mission(
         Some(own) => own,
         None => {
             // Asked before what there is to review, which is not a stranger's to know.
-            between(UserId(uuid::Uuid::nil())).side(&mut *conn, viewer).await?;
+            between(UserId(Uuid::nil())).side(&mut *conn, viewer).await?;
             match (of, places.as_slice()) {
                 (Some(of), places) => {
                     places.iter().find(|place| place.id == of).ok_or(Error::NotFound("assignment"))?
@@ -168,10 +183,7 @@ async fn write(
     if !completed {
         return Err(NOT_COMPLETED);
     }
-    let (mission, assignment, booking) = match work {
-        Work::Assignment { mission, assignment } => (Some(mission.0), Some(assignment.0), None),
-        Work::Booking(booking) => (None, None, Some(booking.0)),
-    };
+    let (mission, assignment, booking) = work.ids();
     let id = ReviewId::new();
     sqlx::query!(
         "insert into reviews (id, mission_id, assignment_id, booking_id, client_id, establishment_id, talent_id, side, author_id,
@@ -211,12 +223,15 @@ async fn is_member(conn: &mut PgConnection, site: Option<EstablishmentId>, user:
     Ok(member.fetch_one(conn).await?)
 }
 
-/// The sides of a session that have not said anything of it.
-pub async fn list_silent(conn: &mut PgConnection, booking: BookingId) -> Result<Vec<Side>> {
+/// The sides that have not said anything of a piece of work.
+pub async fn list_silent(conn: &mut PgConnection, work: Work) -> Result<Vec<Side>> {
+    let (_, assignment, booking) = work.ids();
     let silent = sqlx::query_scalar!(
         r#"select side as "side!: Side" from unnest(enum_range(null::contract_side)) as sides (side)
-            where not exists (select from reviews r where r.booking_id = $1 and r.side = sides.side)"#,
-        booking.0,
+            where not exists (select from reviews r
+                               where (r.booking_id = $1 or r.assignment_id = $2) and r.side = sides.side)"#,
+        booking,
+        assignment,
     );
     Ok(silent.fetch_all(conn).await?)
 }
