@@ -145,6 +145,7 @@ needsClient false
 netCents 20000
 newPassword "a longer horse battery"
 nextCursor "AAAAAAAA"
+open true
 option "Une heure"
 options [{"name": "Une heure", "priceCents": 9000, "durationMinutes": 60}]
 owedCents 17000
