@@ -213,13 +213,13 @@ impl InstructionsApi {
     /// Tick an item of the checklist
     ///
     /// For assigned talents, until their report. Who said so last, and when, is kept.
-    #[oai(path = "/missions/:id/checklist/:item_id", method = "patch", operation_id = "markChecklistItem")]
+    #[oai(path = "/missions/:id/checklist/:itemId", method = "patch", operation_id = "markChecklistItem")]
     async fn mark_checklist_item(
         &self,
         app: Data<&App>,
         caller: Auth<VerifiedTalent>,
         id: Path<Uuid>,
-        item_id: Path<Uuid>,
+        #[oai(name = "itemId")] item_id: Path<Uuid>,
         body: Json<ChecklistMark>,
     ) -> ApiResult<Json<InstructionsView>> {
         let (id, item, now) = (MissionId(id.0), ChecklistItemId(item_id.0), app.clock.now());

@@ -124,18 +124,17 @@ struct PlaceContract {
     talent_signed_at: Option<OffsetDateTime>,
 }
 
-/// What was paid for a talent's place.
+/// What was paid for a talent's place; without a status as long as nothing was asked for.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
 struct PlacePayment {
-    /// Absent as long as nothing was asked for.
     status: Option<PaymentStatus>,
     paid_at: Option<OffsetDateTime>,
     /// More was worked than planned, and is still to be paid.
     supplement_cents: Option<i64>,
 }
 
-/// A talent's place in the mission.
+/// A talent's place in the mission; without a contract for the moment in which that is made.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
 struct PlaceView {
@@ -147,7 +146,6 @@ struct PlaceView {
     last_initial: Option<String>,
     status: AssignmentStatus,
     started_at: Option<OffsetDateTime>,
-    /// Absent for the moment in which it is made.
     contract: Option<PlaceContract>,
     payment: PlacePayment,
 }
@@ -180,7 +178,7 @@ impl From<Place> for PlaceView {
     }
 }
 
-/// A mission on one screen, as the caller may see it.
+/// A mission on one screen, as the caller may see it; without instructions where none were written.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
 struct HubView {
@@ -189,7 +187,6 @@ struct HubView {
     /// All of them to the client's side, a talent's own to the talent.
     #[oai(validator(max_items = 20))]
     places: Vec<PlaceView>,
-    /// Absent where none were written.
     instructions: Option<InstructionsView>,
     /// As with the places.
     #[oai(validator(max_items = 20))]

@@ -168,6 +168,7 @@ netCents 20000
 newPassword "a longer horse battery"
 nextCursor "AAAAAAAA"
 onLeaderboard true
+open true
 option "Une heure"
 orderReference "EJ-2030-0042"
 options [{"name": "Une heure", "priceCents": 9000, "durationMinutes": 60}]
