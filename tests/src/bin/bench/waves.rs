@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use domain::users::Role;
-use jobs::{Job, DispatchWave, queues};
 use jobs::ledger::DOORBELL;
+use jobs::{DispatchWave, Job, queues};
 use serde_json::json;
 use tests::push_service::{Browser, PushService};
 use tests::{Client, Socket};
@@ -67,7 +67,11 @@ pub async fn measure(bench: &Bench, place: &Place) -> Outcome<Table> {
     table.at_most("wave of 50 to the last live event, p99", percentile(&live, 99), 250.0, "ms");
     table.at_most("wave of 50 to the last push, p99", percentile(&pushed, 99), 1_000.0, "ms");
     table.row("last live event", percentiles(&mut live, &[50, 99]), "");
-    table.row("last push", percentiles(&mut pushed, &[50, 99]), format!("{:.0} ms CPU a wave", cpu / rounds as f64));
+    table.row(
+        "last push",
+        percentiles(&mut pushed, &[50, 99]),
+        format!("{:.0} ms CPU a wave", cpu / rounds as f64),
+    );
     Ok(table)
 }
 
