@@ -91,7 +91,7 @@ fn bytes(base64url: &str) -> Vec<u8> {
 /// Who a push says that it is from, by a library that did not write it.
 fn sender(parcel: &Parcel) -> Claims {
     let header = parcel.header("authorization").strip_prefix("vapid t=").unwrap();
-    let (token, key) = header.split_once(", k=").unwrap();
+    let (token, key) = header.split_once(",k=").unwrap();
     assert_eq!(key, VAPID_PUBLIC_KEY);
     let mut validation = Validation::new(Algorithm::ES256);
     validation.validate_aud = false;

@@ -47,14 +47,14 @@ impl Vapid {
         &self.public
     }
 
-    /// The header for a push to this endpoint.
+    /// The header for a push to this endpoint. Without a space between its parts, as the strictest of its readers want it.
     pub(crate) fn authorization(&self, endpoint: &Url) -> Result<String, Unspecified> {
         let audience = endpoint.origin().ascii_serialization();
         let claims = json!({ "aud": audience, "exp": jwt::now() + GOOD_FOR, "sub": self.subject });
         let sign = |said: &[u8]| {
             self.key.sign(&SystemRandom::new(), said).map(|signature| signature.as_ref().to_vec())
         };
-        Ok(format!("vapid t={}, k={}", jwt::signed("ES256", &claims, sign)?, self.public))
+        Ok(format!("vapid t={},k={}", jwt::signed("ES256", &claims, sign)?, self.public))
     }
 }
 
@@ -73,7 +73,7 @@ mod tests {
         assert_eq!(vapid.public_key(), public);
         let url = Url::parse("https://push.example/x/y?z").unwrap();
         let header = vapid.authorization(&url).unwrap();
-        let token = header.strip_prefix("vapid t=").unwrap().strip_suffix(&format!(", k={public}")).unwrap();
+        let token = header.strip_prefix("vapid t=").unwrap().strip_suffix(&format!(",k={public}")).unwrap();
         let (said, signature) = token.rsplit_once('.').unwrap();
         let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, BASE64.decode(public).unwrap());
         key.verify(said.as_bytes(), &BASE64.decode(signature).unwrap()).unwrap();
