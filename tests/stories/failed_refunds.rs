@@ -37,7 +37,7 @@ async fn a_refund_that_comes_back_is_owed_to_the_client_again() {
     money.drain().await;
     assert_eq!(
         money.ledger().await,
-        json!({ "STRIPE": 20_000, "CLIENT": -10_000, "TALENT": -8_500, "COMMISSION": -1_250, "VAT": -250 })
+        json!({ "STRIPE": 20_000, "OWED_BACK": -10_000, "TALENT": -8_500, "COMMISSION": -1_250, "VAT": -250 })
     );
     assert_eq!(money.payment(&payment).await["refundedCents"], 0);
     let seen = money.client.get("/api/v1/me/transactions").await.expect(200);
@@ -111,7 +111,7 @@ async fn every_order_of_a_payment_its_refund_and_its_failing_ends_in_one_state()
             assert_eq!(entries, 1, "{event} in the order {order:?}");
         }
     }
-    assert_eq!(money.ledger().await["CLIENT"], json!(-4_000 * count));
+    assert_eq!(money.ledger().await["OWED_BACK"], json!(-4_000 * count));
     assert_eq!(alerts(&money, "Remboursement rejeté").len(), orders.len());
     money.check().await;
     money.world.end().await;
@@ -130,11 +130,11 @@ async fn a_failing_that_is_told_before_the_answer_to_the_refund_waits_for_it() {
     money.drain().await;
     money.stripe.fail_refund(&newest(&money, "refund"));
     money.drain().await;
-    assert_eq!(money.ledger().await["CLIENT"], Value::Null, "nothing has gone that could come back");
+    assert_eq!(money.ledger().await["OWED_BACK"], Value::Null, "nothing has gone that could come back");
     // Asked again with the same key: it was made.
     money.advance(Duration::minutes(5));
     money.drain().await;
-    assert_eq!(money.ledger().await, json!({ "STRIPE": 9_001, "CLIENT": -9_001 }));
+    assert_eq!(money.ledger().await, json!({ "STRIPE": 9_001, "OWED_BACK": -9_001 }));
     assert_eq!(alerts(&money, "Remboursement rejeté").len(), 1);
     money.check().await;
     money.world.end().await;
