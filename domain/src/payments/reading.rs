@@ -87,7 +87,8 @@ pub async fn list_transactions(
     page: Page,
 ) -> Result<(Vec<Transaction>, Option<Cursor>)> {
     let (after, after_id) = page.after.map(|cursor| (cursor.created_at, cursor.id)).unzip();
-    // A talent reads the own account. A client has none: what came from it stands on ours, at Stripe or with Chorus.
+    // A talent reads the own account. A client has none: what came from it stands on ours, at Stripe or with Chorus, and counts as given
+    // back once it is owed to a public body; but not what a bank sent back.
     let rows = sqlx::query_as!(
         Transaction,
         r#"select e.id, e.event as "event: Event", (-sum(l.amount_cents))::bigint as "amount_cents!", e.created_at,
@@ -97,7 +98,7 @@ pub async fn list_transactions(
              join ledger_postings l on l.entry_id = e.id
             where (l.owner_id = $1
                    or p.payer_id = $1 and e.event in ('PAID', 'REFUNDED', 'REFUND_FAILED', 'DISPUTE_LOST', 'CHORUS_ACCEPTED', 'CHORUS_REJECTED')
-                      and l.account in ('STRIPE', 'BANK', 'CHORUS', 'DISPUTED', 'OWED_BACK'))
+                      and (l.account in ('STRIPE', 'BANK', 'CHORUS', 'DISPUTED') or l.account = 'OWED_BACK' and e.event = 'REFUNDED'))
               and ($2::timestamptz is null or (e.created_at, e.id) < ($2, $3))
             group by e.id, p.id
             order by e.created_at desc, e.id desc limit $4"#,
