@@ -245,13 +245,13 @@ impl GrowthApi {
     ///
     /// Public, short and rarely changed.
     #[oai(path = "/tags", method = "get", operation_id = "listTags")]
-    async fn list_tags(&self) -> Json<TagList> {
+    async fn list_tags(&self) -> ApiResult<Json<TagList>> {
         let items = tags::TAGS.iter().map(|tag| TagView {
             slug: tag.slug.to_owned(),
             label: tag.label.to_owned(),
             theme: tag.theme.into(),
         });
-        Json(TagList { items: items.collect(), next_cursor: None })
+        Ok(Json(TagList { items: items.collect(), next_cursor: None }))
     }
 
     /// Read where one stands
