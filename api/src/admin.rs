@@ -159,7 +159,7 @@ async fn decide(
     let mut tx = app.db.begin().await?;
     let account =
         account_decisions::decide(&mut tx, user, admin.0.user, decision, body.reason.as_ref(), now).await?;
-    effects::account_decided(&mut tx, user).await?;
+    effects::accounts::decided(&mut tx, user).await?;
     tx.commit().await?;
     Ok(Json(account.into()))
 }

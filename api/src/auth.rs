@@ -185,7 +185,7 @@ impl AuthApi {
         };
         let mut tx = app.db.begin().await?;
         let user = users::insert(&mut tx, new, app.clock.now()).await?;
-        effects::email_unverified(&mut tx, user.id).await?;
+        effects::accounts::email_unverified(&mut tx, user.id).await?;
         effects::growth::registered(&mut tx, user.id).await?;
         Ok(Registered::Created(Json(open_session(&app, tx, request, user).await?)))
     }
@@ -223,7 +223,7 @@ impl AuthApi {
         let is_new = sessions::is_new_device(&mut tx, user.id, user_agent(request).as_deref()).await?;
         let (session, now) = (insert_session(&app, &mut tx, request, user.id).await?, app.clock.now());
         if is_new {
-            effects::signed_in_from_new_device(&mut tx, user.id, session).await?;
+            effects::accounts::signed_in_from_new_device(&mut tx, user.id, session).await?;
         }
         tx.commit().await?;
         Ok(Json(session_view(&app, session, 0, user, now)))
@@ -253,7 +253,7 @@ impl AuthApi {
                 Ok(Json(session_view(&app, session, generation, user, now)))
             }
             Rotation::Reused { user } => {
-                effects::refresh_token_reused(&mut tx, user).await?;
+                effects::accounts::refresh_token_reused(&mut tx, user).await?;
                 tx.commit().await?;
                 Err(REFUSED)
             }

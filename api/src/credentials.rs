@@ -114,7 +114,7 @@ impl CredentialsApi {
     #[oai(path = "/verify-email/resend", method = "post", operation_id = "resendVerification")]
     async fn resend_verification(&self, app: Data<&App>, caller: Auth<Anyone>) -> ApiResult<Accepted> {
         let mut tx = app.db.begin().await?;
-        effects::email_unverified(&mut tx, caller.0.user).await?;
+        effects::accounts::email_unverified(&mut tx, caller.0.user).await?;
         tx.commit().await?;
         Ok(Accepted::Sending)
     }
@@ -125,7 +125,7 @@ impl CredentialsApi {
     #[oai(path = "/forgot-password", method = "post", operation_id = "forgotPassword")]
     async fn forgot_password(&self, app: Data<&App>, body: Json<ForgottenPassword>) -> ApiResult<Accepted> {
         let mut tx = app.db.begin().await?;
-        effects::password_forgotten(&mut tx, body.0.email.into()).await?;
+        effects::accounts::password_forgotten(&mut tx, body.0.email.into()).await?;
         tx.commit().await?;
         Ok(Accepted::Sending)
     }
@@ -151,7 +151,7 @@ impl CredentialsApi {
         // Who was locked out by strangers comes in again from here.
         sessions::know_network(&mut tx, user, auth::address(request).as_deref(), now).await?;
         sessions::revoke_all(&mut tx, user, now).await?;
-        effects::password_changed(&mut tx, user).await?;
+        effects::accounts::password_changed(&mut tx, user).await?;
         tx.commit().await?;
         Ok(Done::NoContent)
     }
@@ -194,7 +194,7 @@ impl CredentialsApi {
         }
         auth_tokens::void(&mut tx, id, &[Purpose::PasswordReset], now).await?;
         sessions::revoke_all(&mut tx, id, now).await?;
-        effects::password_changed(&mut tx, id).await?;
+        effects::accounts::password_changed(&mut tx, id).await?;
         Ok(Json(auth::open_session(&app, tx, request, user).await?))
     }
 

@@ -56,7 +56,7 @@ impl MeApi {
                 email_changes::withdraw(&mut tx, user, now).await?;
             } else {
                 let id = email_changes::request(&mut tx, user, email.as_ref(), now).await?;
-                effects::email_change_requested(&mut tx, user, id).await?;
+                effects::accounts::email_change_requested(&mut tx, user, id).await?;
             }
         }
         let account = account::find(&mut tx, caller.0.session, now).await?;

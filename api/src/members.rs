@@ -126,7 +126,7 @@ impl MembersApi {
         let mut tx = app.db.begin().await?;
         let (site, owner) = (EstablishmentId(id.0), caller.0.user);
         let invited = members::invite(&mut tx, site, owner, new.email.as_ref(), new.role.into(), now).await?;
-        effects::invited_to_site(&mut tx, &invited, now).await?;
+        effects::accounts::invited_to_site(&mut tx, &invited, now).await?;
         tx.commit().await?;
         Ok(Invited::Created(Json(MemberView {
             user_id: invited.user.0,

@@ -82,7 +82,7 @@ impl MessageReportsApi {
         };
         let mut tx = app.db.begin().await?;
         let reported = message_reports::insert(&mut tx, &new, caller.0, now).await?;
-        effects::message_reported(&mut tx, &reported, now).await?;
+        effects::conversations::message_reported(&mut tx, &reported, now).await?;
         tx.commit().await?;
         Ok(match reported {
             Reported::New(report) => ReportedMessage::New(Json(report.into())),

@@ -262,7 +262,7 @@ async fn bans_and_suspensions_act_at_once_and_everywhere() {
     let db = domain::Db::connect(&world.database_url, 1, bus).unwrap();
     let mut tx = db.begin().await.unwrap();
     let user_id = nurse.id.parse::<uuid::Uuid>().unwrap().into();
-    jobs::effects::account_decided(&mut tx, user_id).await.unwrap();
+    jobs::effects::accounts::decided(&mut tx, user_id).await.unwrap();
     tx.commit().await.unwrap();
     world.drain().await;
     assert_eq!(world.mails().len(), before);

@@ -37,7 +37,7 @@ pub async fn log(person: &Client) -> Vec<(String, i64)> {
     lines
 }
 
-fn lines(expected: &[(&str, i64)]) -> Vec<(String, i64)> {
+pub fn lines(expected: &[(&str, i64)]) -> Vec<(String, i64)> {
     expected.iter().map(|(action, points)| ((*action).to_owned(), *points)).collect()
 }
 

@@ -17,7 +17,7 @@ async fn report(world: &World, mission: MissionId) -> OffsetDateTime {
     let db = Db::connect(&world.database_url, 1, Bus::new(redis, &world.prefix)).unwrap();
     let now = world.clock.now();
     let mut tx = db.begin().await.unwrap();
-    jobs::effects::mission_reported(&mut tx, mission, now).await.unwrap();
+    jobs::effects::conversations::mission_reported(&mut tx, mission, now).await.unwrap();
     tx.commit().await.unwrap();
     now
 }

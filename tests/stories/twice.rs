@@ -235,7 +235,9 @@ async fn every_job_of_missions_is_harmless_the_second_time() {
     let report = json!({ "messageId": said["id"], "reason": "Elle nomme une résidente." });
     client.post(&format!("{chat}/report"), report).await.expect(201);
     let mut tx = world.db().begin().await.unwrap();
-    effects::mission_reported(&mut tx, MissionId(mission_id), world.clock.now()).await.unwrap();
+    effects::conversations::mission_reported(&mut tx, MissionId(mission_id), world.clock.now())
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     twice.again(&world).await;
     let suspend = format!("/api/v1/admin/users/{}/suspend", winner.id);

@@ -15,7 +15,7 @@ pub async fn run(_: DigestUnread, run: Run<App>) -> JobResult {
         let Some(unread) = unread_digests::mark_next(&mut tx, until, BATCH).await? else {
             return run.done_without_effects();
         };
-        effects::left_unread(&mut tx, &unread).await?;
+        effects::conversations::left_unread(&mut tx, &unread).await?;
         tx.commit().await?;
     }
 }

@@ -60,7 +60,7 @@ pub async fn run(job: EnforceAccount, run: Run<App>) -> JobResult {
         sessions::revoke_all(&mut tx, user, now).await?;
     }
     if let Some(decision) = account_decisions::enforce(&mut tx, user, now).await? {
-        effects::account_enforced(&mut tx, user, decision).await?;
+        effects::accounts::enforced(&mut tx, user, decision).await?;
     }
     run.done(tx).await
 }

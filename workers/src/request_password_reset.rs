@@ -20,6 +20,6 @@ pub async fn run(job: RequestPasswordReset, run: Run<App>) -> JobResult {
     if user.status == Status::Banned || sent >= MOST_AN_HOUR {
         return run.done_without_effects();
     }
-    effects::password_reset_granted(&mut tx, user.id, run.id()).await?;
+    effects::accounts::password_reset_granted(&mut tx, user.id, run.id()).await?;
     run.done(tx).await
 }

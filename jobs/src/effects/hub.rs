@@ -12,7 +12,7 @@ use domain::reviews::Work;
 use domain::{Tx, users};
 use time::OffsetDateTime;
 
-use super::{contracts, growth, mission_reported, notices, papers, payments, told, told_and_counted};
+use super::{contracts, conversations, growth, notices, papers, payments, told, told_and_counted};
 use crate::ledger::{self, NewJob};
 use crate::request_review::ASKED_AFTER;
 use crate::{Ahead, AutoValidateReport, CheckAssignment, RemindMission, RequestReview};
@@ -131,7 +131,7 @@ pub async fn reported(tx: &mut Tx, submitted: &Submitted, now: OffsetDateTime) -
         ]);
     ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
     if *completed {
-        mission_reported(tx, mission.id, now).await?;
+        conversations::mission_reported(tx, mission.id, now).await?;
     }
     let message = match completed {
         true => "La mission est terminée : son rapport est remis.",
@@ -185,7 +185,7 @@ pub async fn overdue(
         }
         Overdue::NotReported { mission, talent } => (mission, NotificationType::ReportMissing, vec![*talent]),
         Overdue::Over { mission } => {
-            mission_reported(tx, mission.id, now).await?;
+            conversations::mission_reported(tx, mission.id, now).await?;
             return told_and_counted(tx, mission, "La mission est terminée.", &[], vec![], vec![], now).await;
         }
     };

@@ -1,9 +1,11 @@
 //! What an event sets off, in this file and, by area, in those beside it. Domain functions return an outcome; endpoints and
 //! handlers pass it here.
 
+pub mod accounts;
 pub mod bookings;
 pub mod chorus;
 pub mod contracts;
+pub mod conversations;
 pub mod growth;
 pub mod hub;
 pub mod notices;
@@ -13,32 +15,26 @@ pub mod proofs;
 pub mod quotes;
 pub mod reviews;
 
-use domain::account_decisions::Decision;
 use domain::applications::{ApplicationStatus, Filed};
 use domain::assignments::{Accepted, Assigned, Leftovers, Released, Way};
-use domain::conversations::{self, CLOSES_AFTER, Closing};
 use domain::error::Result;
-use domain::ids::{ConversationId, EmailChangeId, JobId, MissionId, SessionId, UserId};
+use domain::ids::{JobId, MissionId, UserId};
 use domain::invitations::Invitation;
-use domain::live::{self, Event, MissionClosing, MissionCount, MissionInvited, MissionLocked, Telling};
-use domain::members::{Invited, REMINDER_AFTER};
-use domain::message_reports::Reported;
+use domain::live::{self, MissionCount, MissionInvited, Telling};
 use domain::missions::{
     self, CancelCause, Cancelled, Cascade, Changed, Expiry, MatchingState, Mission, MissionStatus, Posted,
     UrgencyLevel,
 };
 use domain::notifications::{self, About, Channels, NewNotification, NotificationType};
 use domain::payments::closing;
-use domain::unread_digests::Unread;
 use domain::waves::Wave;
-use domain::{Tx, messages, trace, users, waves};
+use domain::{Tx, messages, trace, waves};
 use time::{Duration, OffsetDateTime};
 
 use crate::ledger::{self, NewJob};
 use crate::{
-    AddressOf, AlertOperations, AlertReport, AlertUnfilled, CancelCascade, ContractOf, DispatchWave,
-    DraftContract, EnforceAccount, ExpireMission, ExpireSiteInvitation, GeocodeAddress, GeocodeMission,
-    LockChat, Mail, MatchMission, Occasion, RematchOpen, RequestPasswordReset, SendMail,
+    AddressOf, AlertOperations, AlertUnfilled, CancelCascade, ContractOf, DispatchWave, DraftContract,
+    ExpireMission, GeocodeAddress, GeocodeMission, Mail, MatchMission, Occasion, RematchOpen, SendMail,
 };
 
 /// A mission was posted: match it, once it is known where it is, and look at it again when time has passed.
@@ -334,66 +330,6 @@ pub async fn expired(tx: &mut Tx, expiry: &Expiry, now: OffsetDateTime) -> Resul
     }
 }
 
-/// The report of a mission was handed in: its chat closes exactly a day later, and its members know when.
-pub async fn mission_reported(tx: &mut Tx, mission: MissionId, now: OffsetDateTime) -> Result<()> {
-    let Some(closing) = conversations::close_at(tx, mission, now + CLOSES_AFTER).await? else {
-        return Ok(());
-    };
-    let Closing { conversation, mission, lock_at } = closing;
-    let job = LockChat { conversation_id: conversation, lock_at };
-    ledger::enqueue(tx, [NewJob::of(&job).at(lock_at)]).await?;
-    let event = MissionClosing { mission_id: mission, closes_at: lock_at };
-    tell_members(tx, conversation, &event, now).await
-}
-
-/// A chat has closed.
-pub async fn chat_locked(tx: &mut Tx, locked: Closing, now: OffsetDateTime) -> Result<()> {
-    let Closing { conversation, mission, .. } = locked;
-    let message = "La conversation est close : 24 heures ont passé depuis le rapport. Elle reste lisible.";
-    messages::post_system(tx, &[(mission, message.to_owned())], now).await?;
-    tell_members(tx, conversation, &MissionLocked { mission_id: mission, conversation_id: conversation }, now)
-        .await
-}
-
-async fn tell_members<E: Event>(
-    tx: &mut Tx,
-    conversation: ConversationId,
-    event: &E,
-    now: OffsetDateTime,
-) -> Result<()> {
-    let members = conversations::list_members(tx, conversation).await?;
-    live::tell(tx, now, members.into_iter().map(|user| Telling::new(user, event)).collect()).await
-}
-
-/// A message was reported: every admin learns of it in the app, the operations address by mail.
-pub async fn message_reported(tx: &mut Tx, reported: &Reported, now: OffsetDateTime) -> Result<()> {
-    let Reported::New(report) = reported else { return Ok(()) };
-    ledger::enqueue(tx, [NewJob::of(&AlertReport { report_id: report.id })]).await?;
-    let admins = users::list_admins(tx).await?;
-    let new: Vec<_> = admins
-        .into_iter()
-        .map(|user| NewNotification {
-            user,
-            kind: NotificationType::MessageReported,
-            data: serde_json::json!({
-                "reportId": report.id,
-                "conversationId": report.conversation_id,
-                "messageId": report.message_id,
-            }),
-            cause: format!("message-report:{}", report.id),
-        })
-        .collect();
-    notices::tell(tx, &new, now).await
-}
-
-/// Members have left messages unread: a mail for each of them and conversation.
-pub async fn left_unread(tx: &mut Tx, unread: &[Unread]) -> Result<()> {
-    let mails = unread
-        .iter()
-        .map(|unread| mail(unread.user, Mail::UnreadMessages { conversation_id: unread.conversation }));
-    ledger::enqueue(tx, mails).await
-}
-
 /// An application was filed, rejected or withdrawn: the other side learns of it.
 pub async fn filed(tx: &mut Tx, filed: &Filed) -> Result<()> {
     let Filed { application, client, fresh } = filed;
@@ -408,11 +344,6 @@ pub async fn filed(tx: &mut Tx, filed: &Filed) -> Result<()> {
     ledger::enqueue(tx, fresh.then_some(notice)).await
 }
 
-/// A spent refresh token came back and its session is revoked: the owner should know.
-pub async fn refresh_token_reused(tx: &mut Tx, owner: UserId) -> Result<()> {
-    ledger::enqueue(tx, [mail(owner, Mail::SecurityAlert)]).await
-}
-
 /// How long a talent may go on changing before open missions are matched again †.
 const SETTLES: Duration = Duration::seconds(60);
 
@@ -425,62 +356,4 @@ pub async fn talent_changed(tx: &mut Tx, talent: UserId, now: OffsetDateTime) ->
 pub async fn reopened(tx: &mut Tx, missions: &[MissionId]) -> Result<()> {
     let jobs = missions.iter().map(|mission| NewJob::of(&MatchMission { mission_id: *mission, again: true }));
     ledger::enqueue(tx, jobs).await
-}
-
-/// Somebody registered, or asked for the mail again: the address is to be confirmed.
-pub async fn email_unverified(tx: &mut Tx, user: UserId) -> Result<()> {
-    ledger::enqueue(tx, [mail(user, Mail::VerifyEmail).high()]).await
-}
-
-/// Somebody forgot a password, or says so. The same for any address.
-pub async fn password_forgotten(tx: &mut Tx, email: String) -> Result<()> {
-    ledger::enqueue(tx, [NewJob::of(&RequestPasswordReset { email })]).await
-}
-
-/// There is an account to send the link to, once for each request.
-pub async fn password_reset_granted(tx: &mut Tx, user: UserId, request: JobId) -> Result<()> {
-    let link = mail(user, Mail::PasswordReset).high();
-    ledger::enqueue(tx, [link.once(format!("password-reset:{request}"))]).await
-}
-
-/// The password is another one now: its owner hears of it.
-pub async fn password_changed(tx: &mut Tx, user: UserId) -> Result<()> {
-    ledger::enqueue(tx, [mail(user, Mail::PasswordChanged).high()]).await
-}
-
-/// A new address is wished for: both confirm.
-pub async fn email_change_requested(tx: &mut Tx, user: UserId, change_id: EmailChangeId) -> Result<()> {
-    let both = [Mail::EmailChangeOld { change_id }, Mail::EmailChangeNew { change_id }];
-    ledger::enqueue(tx, both.map(|template| mail(user, template).high())).await
-}
-
-/// A sign-in from a device that the account never used.
-pub async fn signed_in_from_new_device(tx: &mut Tx, user: UserId, session_id: SessionId) -> Result<()> {
-    ledger::enqueue(tx, [mail(user, Mail::NewDevice { session_id })]).await
-}
-
-/// Somebody is invited to a site: the mail, its reminder, and the end of it.
-pub async fn invited_to_site(tx: &mut Tx, invited: &Invited, now: OffsetDateTime) -> Result<()> {
-    let invitation_id = invited.invitation;
-    let jobs = [
-        mail(invited.user, Mail::SiteInvitation { invitation_id }),
-        mail(invited.user, Mail::SiteInvitationReminder { invitation_id }).at(now + REMINDER_AFTER),
-        NewJob::of(&ExpireSiteInvitation { invitation_id }).at(invited.expires_at),
-    ];
-    ledger::enqueue(tx, jobs).await
-}
-
-/// An admin decided on an account; its status acts already, the rest is drawn from it by a job.
-pub async fn account_decided(tx: &mut Tx, user_id: UserId) -> Result<()> {
-    ledger::enqueue(tx, [NewJob::of(&EnforceAccount { user_id })]).await
-}
-
-/// A decision was enforced: the person learns of it.
-pub async fn account_enforced(tx: &mut Tx, user: UserId, decision: Decision) -> Result<()> {
-    let template = match decision {
-        Decision::Suspend => Mail::AccountSuspended,
-        Decision::Ban => Mail::AccountBanned,
-        Decision::Unban => Mail::AccountUnbanned,
-    };
-    ledger::enqueue(tx, [mail(user, template)]).await
 }

@@ -9,8 +9,10 @@ use time::Duration;
 use super::briefing::kinds;
 use super::{hub, report, start_of};
 use crate::contracts::{assigned, newest, weekday};
+use crate::growth::{lines, log};
 use crate::letters::letters;
 use crate::money::Money;
+use crate::reviews::stars;
 use crate::signatures::sign;
 
 /// The types of somebody's notifications, oldest first.
@@ -39,6 +41,7 @@ struct Told {
     room: Vec<String>,
     notices: [Vec<String>; 3],
     mails: [Vec<String>; 3],
+    points: [Vec<(String, i64)>; 2],
 }
 
 async fn told(money: &Money, mission: &str) -> Told {
@@ -57,6 +60,7 @@ async fn told(money: &Money, mission: &str) -> Told {
         room: room.collect(),
         notices: told_of.try_into().unwrap(),
         mails: mailed.try_into().unwrap(),
+        points: [log(&money.client).await, log(&money.nurse).await],
     }
 }
 
@@ -116,6 +120,10 @@ async fn a_mission_tells_everybody_everything_once_and_in_order() {
     money.drain().await;
     money.client.post(&hub(&mission, "report/validate"), json!({})).await.expect(200);
     money.drain().await;
+    for (person, rating) in [(&money.client, 5), (&money.nurse, 4)] {
+        person.post(&hub(&mission, "reviews"), stars(rating)).await.expect(201);
+        money.drain().await;
+    }
     money.advance(Duration::hours(49));
     money.return_all().await;
     money.drain().await;
@@ -167,6 +175,8 @@ async fn a_mission_tells_everybody_everything_once_and_in_order() {
             "MISSION_STARTED",
             "REPORT_SUBMITTED",
             "REVIEW_REQUESTED",
+            "POINTS_EARNED",
+            "REVIEW_RECEIVED",
         ],
     );
     in_order(
@@ -180,10 +190,13 @@ async fn a_mission_tells_everybody_everything_once_and_in_order() {
             "MISSION_SOON",
             "REVIEW_REQUESTED",
             "REPORT_VALIDATED",
+            "REVIEW_RECEIVED",
             "PAYOUT_SENT",
         ],
     );
     assert_eq!(admin, &["INCIDENT_REPORTED"]);
+    let worked = [("FIRST_MISSION", 100), ("MISSION_COMPLETED", 50), ("REVIEW_GIVEN", 25)];
+    assert_eq!(once.points, [lines(&[("REVIEW_GIVEN", 25)]), lines(&worked)]);
     let times = |subject: &str| once.mails.iter().flatten().filter(|mail| *mail == subject).count();
     for (subject, count) in [
         ("Consignes à lire", 1),
