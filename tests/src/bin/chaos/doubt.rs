@@ -37,8 +37,11 @@ const CORRUPTIONS: [(&str, Corruption); 27] = [
         Some(())
     }),
     ("a cause has each of its effects once", |_, rows| {
-        let invitation =
-            |job: &&crate::snapshot::Job| job.body["job"]["mail"]["template"] == "mission-invitation";
+        let notices = rows.notices();
+        let invitation = |job: &&crate::snapshot::Job| {
+            let notice = job.notice().and_then(|id| notices.get(&id));
+            notice.is_some_and(|notice| notice.kind == "MISSION_INVITATION")
+        };
         let mail = rows.jobs.iter().find(invitation)?.clone();
         rows.jobs.push(mail);
         Some(())
