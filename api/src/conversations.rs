@@ -214,7 +214,7 @@ async fn say(app: &App, new: &NewMessage, bearer: &Bearer) -> ApiResult<ChatMess
 
 /// As [`say`], over the socket: stored together with what comes at the same moment.
 pub(crate) async fn say_live(app: &App, new: NewMessage, bearer: &Bearer) -> ApiResult<ChatMessage> {
-    let sent = app.postbox.hand_in(new.clone()).await?;
+    let sent = app.postbox.submit(new.clone()).await?;
     unsent(app, sent, &new, bearer).await
 }
 

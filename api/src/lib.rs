@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod auth;
 pub mod availability;
+pub mod batcher;
 pub mod billing;
 pub mod bookings;
 pub mod chorus;
@@ -53,7 +54,6 @@ pub mod sessions;
 pub mod signatures;
 pub mod stripe_webhooks;
 pub mod svix;
-pub mod together;
 pub mod token;
 pub mod video;
 pub mod webhooks;

@@ -1,7 +1,5 @@
 //! What Stripe tells: believed by its signature alone, kept once by its id together with the job that acts on it.
 
-use std::time::Duration;
-
 use domain::payments::events::StripeEvent;
 use domain::{Clock, Db, Result};
 use jobs::stripe_events::{self, Arrival};
@@ -10,8 +8,8 @@ use poem_openapi::OpenApi;
 use stripe_connect::signature;
 
 use crate::App;
+use crate::batcher::{BatchStore, Batcher};
 use crate::error::{ApiError, ApiResult};
-use crate::together::{Counter, Desk};
 use crate::webhooks::{Received, Sender, Signed};
 use crate::wire;
 
@@ -29,7 +27,7 @@ impl Sender for StripeServer {
 }
 
 /// Events that come at once are stored at once.
-pub type Intake = Counter<Events>;
+pub type Intake = Batcher<Events>;
 
 #[derive(Clone, Debug)]
 pub struct Events {
@@ -37,19 +35,16 @@ pub struct Events {
     pub clock: Clock,
 }
 
-impl Desk for Events {
+impl BatchStore for Events {
     type Item = Arrival;
     type Stored = ();
 
-    /// Nobody looks at a screen until Stripe has its answer; it has to come within 10 ms all the same.
-    const PACE: Duration = Duration::from_millis(2);
-
-    async fn store_together(&self, arrivals: &[&Arrival]) -> Result<Vec<Option<()>>> {
+    async fn store_batch(&self, arrivals: &[&Arrival]) -> Result<Vec<Option<()>>> {
         stripe_events::take_in(&self.db, arrivals, false, self.clock.now()).await?;
         Ok(vec![Some(()); arrivals.len()])
     }
 
-    async fn store_alone(&self, arrival: &Arrival) -> Result<()> {
+    async fn store_one(&self, arrival: &Arrival) -> Result<()> {
         stripe_events::take_in(&self.db, &[arrival], false, self.clock.now()).await
     }
 }
@@ -89,7 +84,7 @@ impl StripeWebhooksApi {
             tracing::info!(id = event.id, "an event of the other mode");
             return Ok(Received::Ok);
         }
-        app.stripe_events.hand_in(Arrival::of(event)).await?;
+        app.stripe_events.submit(Arrival::of(event)).await?;
         Ok(Received::Ok)
     }
 }

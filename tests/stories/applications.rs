@@ -83,7 +83,6 @@ async fn fifty_of_both_kinds_at_once_and_exactly_the_slots_win() {
     }
     assert_eq!(world.count("select count(*) from assignments").await, 3);
     assert_eq!(world.count("select filled::int8 from missions").await, 3);
-    world.drain().await;
     world.end().await;
 }
 
@@ -96,6 +95,5 @@ async fn whoever_is_on_a_never_again_list_hears_that_the_mission_is_not_open() {
     let apply = format!("/api/v1/matching/missions/{}/apply", posted["id"].as_str().unwrap());
     let letter = json!({ "coverLetter": "Bonjour", "proposedRateCents": 2500 });
     nurse.post(&apply, letter).await.expect_error(409, "MISSION_NOT_OPEN");
-    world.drain().await;
     world.end().await;
 }

@@ -120,7 +120,6 @@ async fn a_chat_closes_at_its_time_without_waiting_for_a_job() {
     world.clock.advance(time::Duration::minutes(5));
     socket.emit("chat:send", json!({ "missionId": mission, "content": "Trop tard" })).await;
     assert_eq!(socket.next("error").await["code"], "CHAT_LOCKED");
-    world.drain().await;
     world.end().await;
 }
 
@@ -150,7 +149,6 @@ async fn a_chat_is_open_until_exactly_24_hours_after_the_report() {
     };
     assert!(may_write(lock_at - time::Duration::MICROSECOND).await);
     assert!(!may_write(lock_at).await);
-    world.drain().await;
     world.end().await;
 }
 
@@ -234,6 +232,5 @@ async fn who_withdraws_hears_the_room_no_more() {
             break;
         }
     }
-    world.drain().await;
     world.end().await;
 }

@@ -125,7 +125,6 @@ async fn a_cancelled_mission_frees_its_talent_and_tells_everybody_once() {
         .expect_error(409, "MISSION_NOT_CANCELLABLE");
     client.get(&format!("{path}/cancellation")).await.expect_error(409, "MISSION_NOT_CANCELLABLE");
     world.clock.advance(Duration::days(2));
-    world.drain().await;
     world.end().await;
 }
 

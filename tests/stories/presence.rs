@@ -67,7 +67,6 @@ async fn a_room_learns_who_comes_and_who_is_gone_and_nothing_between() {
     nurse.post(&format!("/api/v1/matching/missions/{mission}/withdraw"), json!({})).await.expect(200);
     there.next("mission:left").await;
     assert_eq!(here.next("presence").await, presence(false));
-    world.drain().await;
     world.end().await;
 }
 

@@ -107,7 +107,6 @@ async fn a_quote_from_its_draft_to_its_signed_contract() {
         .await
         .expect_error(409, "QUOTE_NOT_OPEN");
     nurse.act(&format!("{path}/revise")).await.expect_error(409, "QUOTE_NOT_OPEN");
-    world.drain().await;
     world.end().await;
 }
 
@@ -209,7 +208,6 @@ async fn only_its_own_two_see_and_answer_a_quote() {
     .await
     .unwrap();
     assert_eq!(manager.act(&format!("{path}/accept")).await.expect(200)["status"], "ACCEPTED");
-    world.drain().await;
     world.end().await;
 }
 
@@ -250,7 +248,6 @@ async fn a_quote_is_answered_once_whoever_comes_first() {
     }
     let accepted = world.count("select count(*) from quotes where status = 'ACCEPTED'").await;
     assert_eq!(world.count("select count(*) from contracts").await, accepted);
-    world.drain().await;
     world.end().await;
 }
 
@@ -355,7 +352,6 @@ async fn fifty_at_once_are_numbered_without_a_gap() {
         .collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=50).collect::<Vec<_>>());
-    world.drain().await;
     world.end().await;
 }
 

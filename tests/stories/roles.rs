@@ -303,6 +303,5 @@ async fn every_operation_has_its_answer_for_every_role() {
     assert_eq!(table.len(), operations.len(), "rows of operations that are gone");
     // The reminder and the end of the invitation that the owner made.
     world.clock.advance(time::Duration::days(15));
-    world.drain().await;
     world.end().await;
 }

@@ -50,7 +50,6 @@ async fn a_service_is_offered_found_and_changed() {
     assert_eq!(own["items"].as_array().unwrap().len(), 2, "inactive ones too");
     world.set_status(&other, "SUSPENDED").await;
     assert_eq!(listed(SERVICES).await, 1, "only of verified talents");
-    world.drain().await;
     world.end().await;
 }
 
@@ -120,6 +119,5 @@ async fn services_are_bounded_and_come_in_pages() {
         path = format!("{SERVICES}?limit=2&cursor={next}");
     }
     assert_eq!(seen, ["Atelier 4", "Atelier 3", "Atelier 2", "Atelier 1", "Atelier 0"]);
-    world.drain().await;
     world.end().await;
 }

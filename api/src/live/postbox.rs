@@ -4,10 +4,10 @@ use domain::live::{self, Channel, ChatMessage};
 use domain::messages::{self, NewMessage, Sent};
 use domain::{Clock, Db, Result};
 
-use crate::together::{Counter, Desk};
+use crate::batcher::{BatchStore, Batcher};
 
 /// Stores and announces messages.
-pub type Postbox = Counter<Messages>;
+pub type Postbox = Batcher<Messages>;
 
 #[derive(Clone, Debug)]
 pub struct Messages {
@@ -15,17 +15,17 @@ pub struct Messages {
     pub clock: Clock,
 }
 
-impl Desk for Messages {
+impl BatchStore for Messages {
     type Item = NewMessage;
     type Stored = Sent;
 
     /// Those that are left out go alone: their conversation may be held by somebody.
-    async fn store_together(&self, new: &[&NewMessage]) -> Result<Vec<Option<Sent>>> {
+    async fn store_batch(&self, new: &[&NewMessage]) -> Result<Vec<Option<Sent>>> {
         let stored = messages::send_together(&mut *self.db.conn().await?, new, self.clock.now()).await?;
         Ok(stored.into_iter().map(|message| message.map(|message| self.announce(message))).collect())
     }
 
-    async fn store_alone(&self, new: &NewMessage) -> Result<Sent> {
+    async fn store_one(&self, new: &NewMessage) -> Result<Sent> {
         match messages::send(&mut *self.db.conn().await?, new, self.clock.now()).await? {
             Sent::Stored(message) => Ok(self.announce(message)),
             other => Ok(other),

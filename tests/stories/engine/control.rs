@@ -175,7 +175,6 @@ async fn a_queue_that_breaks_its_promise_sends_away_who_feeds_it() {
     while client.post(missions, mission()).await.status.as_u16() == 503 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    world.drain().await;
     world.end().await;
 }
 
@@ -201,7 +200,6 @@ async fn operators_see_pause_cancel_and_discard() {
     assert_eq!(admin.act("/api/v1/admin/queues/critical/resume").await.expect(200)["paused"], false);
     admin.act("/api/v1/admin/queues/nothing/resume").await.expect(404);
     client.post("/api/v1/matching/missions", mission()).await.expect(201);
-    world.drain().await;
     world.end().await;
 }
 

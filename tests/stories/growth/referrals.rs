@@ -207,6 +207,5 @@ async fn compliance_follows_from_the_last_document_that_was_missing() {
     assert_eq!(compliance().await, "VALIDATED");
     let search = "select count(*) from talent_search where compliant";
     assert_eq!(world.count(search).await, 1);
-    world.drain().await;
     world.end().await;
 }

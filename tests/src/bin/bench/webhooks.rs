@@ -7,59 +7,86 @@ use stripe_connect::signature;
 use tokio::time::MissedTickBehavior;
 
 use crate::http::Connection;
-use crate::report::{Table, percentiles, rate};
+use crate::report::{Table, percentile, percentiles, rate};
 use crate::servers::Place;
 use crate::{Bench, Outcome, platform};
 
 const PER_SECOND: usize = 500;
 const CONNECTIONS: usize = 25;
+const IN_FLIGHT: usize = 50;
 
 pub async fn measure(bench: &Bench, place: &Place) -> Outcome<Table> {
     let seconds = bench.size(10, 1);
     let mut table = Table::new(
         "webhooks",
         format!(
-            "{PER_SECOND}/s signed payment_intent.succeeded of 1.6 kB, each another event, paced over {CONNECTIONS} kept connections for \
-             {seconds} s after a warm-up; the queue is paused, so that what is measured ends with the 200"
+            "signed payment_intent.succeeded of 1.6 kB, each another event, after a warm-up: {PER_SECOND}/s paced over {CONNECTIONS} kept \
+             connections for {seconds} s, then five times as many with {IN_FLIGHT} always in flight; the queue is paused, so that what is measured ends \
+             with the 200"
         ),
     );
     let (api, base) = platform::api(place).await?;
     let db = place.db()?;
     jobs::ledger::pause(&mut *db.conn().await?, jobs::queues::CRITICAL.name()).await?;
-    send(&base, "warm", PER_SECOND).await?;
-    let usage = bench.meter.start();
+    let pace = Duration::from_secs_f64(CONNECTIONS as f64 / PER_SECOND as f64);
     let count = PER_SECOND * seconds;
-    let mut times = send(&base, "evt", count).await?;
-    let usage = usage();
-    times.sort_unstable();
-    let p99 = times[times.len() * 99 / 100].as_secs_f64() * 1e3;
-    let value = format!("{}  {}", rate(count, usage.took, "webhooks"), percentiles(&mut times, &[50, 99]));
-    table.at_most("webhook, p99", p99, 10.0, "ms");
-    table.at_most("webhook, CPU", usage.ms(count as f64), 0.2, "ms");
-    table.row("verified, stored, job enqueued, 200", value, usage.per(count as f64, "webhook"));
+    send(&base, "warm", PER_SECOND, CONNECTIONS, Some(pace)).await?;
+    for (name, label, count, connections, pace) in [
+        ("paced", format!("{PER_SECOND}/s"), count, CONNECTIONS, Some(pace)),
+        ("flood", format!("{IN_FLIGHT} in flight"), 5 * count, IN_FLIGHT, None),
+    ] {
+        let usage = bench.meter.start();
+        let mut times = send(&base, name, count, connections, pace).await?;
+        let usage = usage();
+        times.sort_unstable();
+        if pace.is_some() {
+            table.at_most(format!("webhook at {label}, p99"), percentile(&times, 99), 10.0, "ms");
+        }
+        table.at_most(format!("webhook, {label}, CPU"), usage.ms(count as f64), 0.2, "ms");
+        let value =
+            format!("{}  {}", rate(count, usage.took, "webhooks"), percentiles(&mut times, &[50, 99]));
+        table.row(
+            format!("verified, stored, job enqueued, 200; {label}"),
+            value,
+            usage.per(count as f64, "webhook"),
+        );
+    }
     api.end().await?;
     Ok(table)
 }
 
-/// Each connection sends its share at its pace; how long each answer took from when it should have been sent.
-async fn send(base: &str, name: &str, count: usize) -> Outcome<Vec<Duration>> {
-    let pace = Duration::from_secs_f64(CONNECTIONS as f64 / PER_SECOND as f64);
+/// Each connection sends its share, at its pace or as soon as it has its answer; how long each answer took from when it should have
+/// been asked for.
+async fn send(
+    base: &str,
+    name: &str,
+    count: usize,
+    connections: usize,
+    pace: Option<Duration>,
+) -> Outcome<Vec<Duration>> {
     let host: Arc<str> = base.trim_start_matches("http://").into();
     let mut tasks = Vec::new();
-    for n in 0..CONNECTIONS {
+    for n in 0..connections {
         let mut connection = Connection::open(base).await?;
         let (host, name) = (host.clone(), name.to_owned());
         tasks.push(tokio::spawn(async move {
-            // Spread, as events come.
-            tokio::time::sleep(pace * n as u32 / CONNECTIONS as u32).await;
-            let mut ticks = tokio::time::interval(pace);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+            let mut ticks = None;
+            if let Some(pace) = pace {
+                // Spread, as events come.
+                tokio::time::sleep(pace * n as u32 / connections as u32).await;
+                let mut paced = tokio::time::interval(pace);
+                paced.set_missed_tick_behavior(MissedTickBehavior::Burst);
+                ticks = Some(paced);
+            }
             let mut times = Vec::new();
-            for event in (n..count).step_by(CONNECTIONS) {
-                let due = ticks.tick().await.into_std();
+            for event in (n..count).step_by(connections) {
+                let due = match &mut ticks {
+                    Some(ticks) => ticks.tick().await.into_std(),
+                    None => Instant::now(),
+                };
                 let request = webhook(&host, &format!("{name}_{event}"));
                 match connection.exchange(&request).await? {
-                    200 => times.push(Instant::now() - due),
+                    200 => times.push(due.elapsed()),
                     status => return Err(std::io::Error::other(format!("a webhook was answered {status}"))),
                 }
             }

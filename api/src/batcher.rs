@@ -1,56 +1,50 @@
-//! What comes at once is stored at once: what comes while nothing is under way goes alone, and what comes meanwhile goes together.
-//! A crowd shares one statement and one commit, and nobody waits for company unless the desk says so.
+//! Group commit: an item that comes while none is under way is stored alone; those that come meanwhile share the next statement and
+//! its commit. Nobody waits for company.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use domain::Result;
 use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::time::Instant;
 
 /// Most in one statement.
 const MOST: usize = 64;
-/// Who comes when so many wait waits at the door.
+/// Most that wait here; more wait with their callers.
 const CAPACITY: usize = 4096;
 /// How many are under way alone at once: they may all wait for the same row.
 const ALONE: usize = 3;
 
-/// Where things are handed in.
-pub trait Desk: Clone + Send + Sync + 'static {
+/// Where items are stored.
+pub trait BatchStore: Clone + Send + Sync + 'static {
     type Item: Send + Sync + 'static;
     type Stored: Send + 'static;
 
-    /// From the begin of one statement to that of the next, where those who hand in do not mind waiting: the busier it is, the more
-    /// share a commit.
-    const PACE: Duration = Duration::ZERO;
-
     /// In one statement, which is a transaction of its own; none for what has to go alone.
-    fn store_together(
+    fn store_batch(
         &self,
         items: &[&Self::Item],
     ) -> impl Future<Output = Result<Vec<Option<Self::Stored>>>> + Send;
 
-    fn store_alone(&self, item: &Self::Item) -> impl Future<Output = Result<Self::Stored>> + Send;
+    fn store_one(&self, item: &Self::Item) -> impl Future<Output = Result<Self::Stored>> + Send;
 }
 
 #[derive(Clone, Debug)]
-pub struct Counter<D: Desk>(mpsc::Sender<Waiting<D>>);
+pub struct Batcher<S: BatchStore>(mpsc::Sender<Waiting<S>>);
 
 #[derive(Debug)]
-struct Waiting<D: Desk> {
-    item: D::Item,
-    answer: oneshot::Sender<Result<D::Stored>>,
+struct Waiting<S: BatchStore> {
+    item: S::Item,
+    answer: oneshot::Sender<Result<S::Stored>>,
 }
 
-impl<D: Desk> Counter<D> {
-    pub fn open(desk: D) -> Self {
+impl<S: BatchStore> Batcher<S> {
+    pub fn open(store: S) -> Self {
         let (sender, waiting) = mpsc::channel(CAPACITY);
-        tokio::spawn(collect(desk, waiting));
+        tokio::spawn(collect(store, waiting));
         Self(sender)
     }
 
     /// Stored and committed, when this answers with success.
-    pub async fn hand_in(&self, item: D::Item) -> Result<D::Stored> {
+    pub async fn submit(&self, item: S::Item) -> Result<S::Stored> {
         let (answer, answered) = oneshot::channel();
         // Emptied as long as this process runs.
         let gone = || domain::Error::from(sqlx::Error::WorkerCrashed);
@@ -59,34 +53,30 @@ impl<D: Desk> Counter<D> {
     }
 }
 
-async fn collect<D: Desk>(desk: D, mut waiting: mpsc::Receiver<Waiting<D>>) {
+async fn collect<S: BatchStore>(store: S, mut waiting: mpsc::Receiver<Waiting<S>>) {
     let alone = Arc::new(Semaphore::new(ALONE));
-    let mut batch: Vec<Waiting<D>> = Vec::with_capacity(MOST);
+    let mut batch: Vec<Waiting<S>> = Vec::with_capacity(MOST);
     while waiting.recv_many(&mut batch, MOST).await > 0 {
-        let began = Instant::now();
         if batch.len() == 1 && alone.available_permits() == ALONE {
             // Cheaper than a batch of one, which PostgreSQL plans for its number.
-            batch.drain(..).for_each(|waiting| go_alone(&desk, &alone, waiting));
+            batch.drain(..).for_each(|waiting| go_alone(&store, &alone, waiting));
         } else {
-            store(&desk, &alone, &mut batch, &mut waiting).await;
-        }
-        if !D::PACE.is_zero() {
-            tokio::time::sleep_until(began + D::PACE).await;
+            flush(&store, &alone, &mut batch, &mut waiting).await;
         }
     }
 }
 
-async fn store<D: Desk>(
-    desk: &D,
+async fn flush<S: BatchStore>(
+    store: &S,
     alone: &Arc<Semaphore>,
-    batch: &mut Vec<Waiting<D>>,
-    waiting: &mut mpsc::Receiver<Waiting<D>>,
+    batch: &mut Vec<Waiting<S>>,
+    waiting: &mut mpsc::Receiver<Waiting<S>>,
 ) {
     let items: Vec<_> = batch.iter().map(|waiting| &waiting.item).collect();
-    let stored = match desk.store_together(&items).await {
+    let stored = match store.store_batch(&items).await {
         Ok(stored) => stored,
         Err(error) => {
-            tracing::warn!(%error, items = items.len(), "not stored together");
+            tracing::warn!(%error, items = items.len(), "a batch was not stored");
             // What an outage left undone is not known, and nobody should wait for the next one.
             if error.is_outage() {
                 batch.extend(std::iter::from_fn(|| waiting.try_recv().ok()));
@@ -101,16 +91,16 @@ async fn store<D: Desk>(
     for (waiting, stored) in batch.drain(..).zip(stored) {
         match stored {
             Some(stored) => drop(waiting.answer.send(Ok(stored))),
-            None => go_alone(desk, alone, waiting),
+            None => go_alone(store, alone, waiting),
         }
     }
 }
 
 /// Not waited for: somebody may hold what it needs.
-fn go_alone<D: Desk>(desk: &D, alone: &Arc<Semaphore>, Waiting { item, answer }: Waiting<D>) {
-    let (desk, alone) = (desk.clone(), Arc::clone(alone));
+fn go_alone<S: BatchStore>(store: &S, alone: &Arc<Semaphore>, Waiting { item, answer }: Waiting<S>) {
+    let (store, alone) = (store.clone(), Arc::clone(alone));
     tokio::spawn(async move {
         let _turn = alone.acquire().await;
-        let _ = answer.send(desk.store_alone(&item).await);
+        let _ = answer.send(store.store_one(&item).await);
     });
 }
