@@ -1,49 +1,48 @@
-//! What a client has still to pay by card of what is signed. Whose payment a bank or a public body is at work on has nothing to do.
+//! What a client has still to pay by card of what is signed. Where a bank or a public body is at work on a payment, nothing.
 
 use sqlx::PgConnection;
 
 use crate::error::Result;
 use crate::ids::{ContractId, MissionId};
 
-/// Whether the contract of a quote is to be paid.
+/// Whether the work of a contract is to be paid: it was not called off.
 pub(crate) async fn is_unpaid(conn: &mut PgConnection, id: ContractId) -> Result<bool> {
-    is_any_unpaid(conn, None, Some(id)).await
-}
-
-/// Whether a contract of a mission is: the price of its cancellation, where it was cancelled at one.
-pub(crate) async fn is_mission_unpaid(conn: &mut PgConnection, id: MissionId) -> Result<bool> {
-    is_any_unpaid(conn, Some(id), None).await
-}
-
-async fn is_any_unpaid(
-    conn: &mut PgConnection,
-    mission: Option<MissionId>,
-    contract: Option<ContractId>,
-) -> Result<bool> {
     let unpaid = sqlx::query_scalar!(
         r#"select exists (
                select from contracts c
                  left join assignments a on a.id = c.assignment_id
-                 left join missions m on m.id = c.mission_id
                  left join payments p on p.contract_id = c.id and p.kind = 'CHARGE' and p.status <> 'CANCELLED'
-                where (c.mission_id = $1 or c.id = $2) and c.amount_cents > 0
-                  and c.status in ('SIGNED', 'IN_PROGRESS', 'COMPLETED')
-                  and a.status is distinct from 'WITHDRAWN'
-                  and (a.status is distinct from 'CANCELLED' or m.cancellation_cents > 0)
+                where c.id = $1 and c.status in ('SIGNED', 'IN_PROGRESS', 'COMPLETED') and c.amount_cents > 0
+                  and coalesce(a.status not in ('WITHDRAWN', 'CANCELLED'), true)
                   and (p.id is null or p.method = 'CARD' and p.status in ('REQUIRES_PAYMENT', 'FAILED'))
            ) as "unpaid!""#,
-        mission.map(|id| id.0),
-        contract.map(|id| id.0),
+        id.0,
     );
     Ok(unpaid.fetch_one(conn).await?)
 }
 
-/// Whether a supplement is: more was worked than planned.
-pub(crate) async fn has_supplement_due(conn: &mut PgConnection, mission: MissionId) -> Result<bool> {
+/// Whether the price of a mission's cancellation is.
+pub(crate) async fn is_indemnity_due(conn: &mut PgConnection, mission: MissionId) -> Result<bool> {
     let due = sqlx::query_scalar!(
         r#"select exists (
-               select from payments
-                where mission_id = $1 and kind = 'SUPPLEMENT' and method = 'CARD' and status in ('REQUIRES_PAYMENT', 'FAILED')
+               select from contracts c
+                 join missions m on m.id = c.mission_id and m.cancellation_cents > 0
+                 join assignments a on a.id = c.assignment_id and a.status = 'CANCELLED'
+                 left join payments p on p.contract_id = c.id and p.kind = 'CHARGE' and p.status <> 'CANCELLED'
+                where c.mission_id = $1 and c.status in ('SIGNED', 'IN_PROGRESS', 'COMPLETED') and c.amount_cents > 0
+                  and (p.id is null or p.method = 'CARD' and p.status in ('REQUIRES_PAYMENT', 'FAILED'))
+           ) as "due!""#,
+        mission.0,
+    );
+    Ok(due.fetch_one(conn).await?)
+}
+
+/// Whether what was worked beyond the plan of a mission is.
+pub(crate) async fn is_supplement_due(conn: &mut PgConnection, mission: MissionId) -> Result<bool> {
+    let due = sqlx::query_scalar!(
+        r#"select exists (
+               select from contracts c join payments p on p.contract_id = c.id and p.kind = 'SUPPLEMENT'
+                where c.mission_id = $1 and p.method = 'CARD' and p.status in ('REQUIRES_PAYMENT', 'FAILED')
            ) as "due!""#,
         mission.0,
     );

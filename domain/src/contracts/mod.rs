@@ -163,7 +163,7 @@ mod issuing;
 mod life;
 mod terms;
 
-pub(crate) use dues::{has_supplement_due, is_mission_unpaid, is_unpaid};
+pub(crate) use dues::{is_indemnity_due, is_supplement_due, is_unpaid};
 pub use events::{ContractEvent, ContractEventKind, Origin, list as list_events};
 pub(crate) use events::{NewEvent, insert as insert_event};
 pub(crate) use issuing::sha256;

@@ -95,7 +95,7 @@ pub enum Lasts {
     WhileQuoted,
     /// Its reader can sign the contract.
     WhileUnsigned,
-    /// What was signed can be paid by card: the contract of a quote, or one of a mission that was not cancelled.
+    /// The work of the contract can be paid by card.
     WhileUnpaid,
     /// The price of the cancelled mission can.
     WhileIndemnityDue,

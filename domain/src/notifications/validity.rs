@@ -118,9 +118,8 @@ async fn of_mission(
         }
         Lasts::WhileUnjudged => reports::has_unjudged(conn, id).await?,
         Lasts::WhileUnreviewed => reviews::list_silent_on(conn, id).await?.contains(&reader),
-        Lasts::WhileUnpaid => !cancelled && contracts::is_mission_unpaid(conn, id).await?,
-        Lasts::WhileIndemnityDue => cancelled && contracts::is_mission_unpaid(conn, id).await?,
-        Lasts::WhileSupplementDue => contracts::has_supplement_due(conn, id).await?,
+        Lasts::WhileIndemnityDue => contracts::is_indemnity_due(conn, id).await?,
+        Lasts::WhileSupplementDue => contracts::is_supplement_due(conn, id).await?,
         _ => true,
     };
     let validity = match lasts {
