@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::ids::{BookingId, ConversationId, MessageId, MissionId, UserId};
 use crate::messages::MessageKind;
+use crate::missions;
 use crate::page::{Cursor, Page};
 use crate::sessions::Viewer;
 use crate::timeline::{self, EventKind, NewEvent};
@@ -389,13 +390,20 @@ pub async fn mark_locked(
     lock_at: OffsetDateTime,
 ) -> Result<Option<Closing>> {
     let mission = sqlx::query_scalar!(
-        r#"update conversations set locked_at = lock_at
-            where id = $1 and lock_at = $2 and locked_at is null and mission_id is not null
-           returning mission_id as "mission_id!: MissionId""#,
+        r#"select mission_id as "id: MissionId" from conversations where id = $1"#,
+        conversation.0
+    );
+    let Some(mission) = mission.fetch_optional(&mut *conn).await?.flatten() else { return Ok(None) };
+    // The mission before its room, as whoever judges a report holds them: PostgreSQL asks for it when the room's row changes again.
+    missions::lock(&mut *conn, mission).await?;
+    let locked = sqlx::query!(
+        "update conversations set locked_at = lock_at where id = $1 and lock_at = $2 and locked_at is null",
         conversation.0,
         lock_at,
     );
-    let Some(mission) = mission.fetch_optional(&mut *conn).await? else { return Ok(None) };
+    if locked.execute(&mut *conn).await?.rows_affected() == 0 {
+        return Ok(None);
+    }
     timeline::record(conn, NewEvent::of(mission, EventKind::Locked, conversation.0), lock_at).await?;
     Ok(Some(Closing { conversation, mission, lock_at }))
 }

@@ -10,7 +10,7 @@ use crate::world::{World, mission, rfc3339, tomorrow};
 
 const MISSIONS: &str = "/api/v1/matching/missions";
 /// Backends that wait for somebody's row.
-const WAITING: &str =
+pub const WAITING: &str =
     "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
 /// Zero, and not below it, once nothing is left, nor what a dead worker held: that comes back within seconds.
 const UNFINISHED: &str = "select -count(*) from jobs where state in ('waiting', 'dispatched', 'running')

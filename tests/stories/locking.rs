@@ -1,14 +1,18 @@
 //! The end of a mission's chat, a day after the report.
 
+use domain::conversations::{self, Address};
 use domain::ids::MissionId;
 use domain::messages::{self, NewMessage, Sent};
-use domain::{Bus, Db, conversations::Address};
+use domain::{Bus, Db};
 use jobs::Job;
 use serde_json::json;
 use tests::Client;
 use time::{Duration, OffsetDateTime};
 
+use crate::account_cascade::WAITING;
 use crate::chat::assigned;
+use crate::faults::wait_until;
+use crate::hub::{Shift, hub};
 use crate::world::{World, rfc3339};
 
 /// What the report sets off, as the platform does it.
@@ -93,4 +97,23 @@ async fn a_chat_closes_a_day_after_the_report_to_the_second_and_says_so_once() {
     // Read it may be all the same.
     socket.join(&id, None).await;
     world.end().await;
+}
+
+#[tokio::test]
+async fn a_report_is_judged_while_its_chat_closes() {
+    let mut shift = Shift::assigned().await;
+    shift.begin().await;
+    shift.report(480).await;
+    let room = "select id, lock_at from conversations where lock_at is not null";
+    let (id, lock_at): (uuid::Uuid, OffsetDateTime) =
+        sqlx::query_as(room).fetch_one(&shift.world.pool).await.unwrap();
+    let mut tx = shift.world.db().begin().await.unwrap();
+    let locked = conversations::mark_locked(&mut tx, id.into(), lock_at).await.unwrap().unwrap();
+    let (client, path) = (shift.client.clone(), hub(&shift.mission, "report/validate"));
+    let judged = tokio::spawn(async move { client.post(&path, json!({})).await });
+    wait_until(&shift.world, WAITING, 1).await;
+    jobs::effects::conversations::chat_locked(&mut tx, locked, shift.world.clock.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    judged.await.unwrap().expect(200);
+    shift.world.end().await;
 }
