@@ -18,7 +18,7 @@ const SOON: Duration = Duration::from_secs(300);
 /// down, with its entry in the ledger, before the next: who dies in between finds how far it came. What goes from bank to bank is
 /// owed from then on.
 pub async fn run(job: RefundPayment, run: Run<App>) -> JobResult {
-    let now = run.app.clock.now();
+    let now = run.now();
     let mut tx = run.begin().await?;
     let underway = match refunds::begin(&mut tx, job.refund_id, now).await? {
         Step::Go(underway) => *underway,

@@ -442,7 +442,7 @@ mod tests {
             }
         }
         let mut found = Vec::new();
-        let document = Document::build();
+        let document = Document::get();
         for (name, schema) in document.value["components"]["schemas"].as_object().unwrap() {
             for (field, property) in schema["properties"].as_object().into_iter().flatten() {
                 if property.get("$ref").is_none() {
