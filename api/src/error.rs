@@ -117,6 +117,9 @@ pub enum ApiError {
     },
 }
 
+pub const DATABASE_AWAY: ApiError =
+    ApiError::Unavailable { code: "DATABASE_UNAVAILABLE", message: "try again in a moment" };
+
 pub type ApiResult<T> = Result<T, ApiError>;
 
 impl ApiError {
@@ -124,7 +127,8 @@ impl ApiError {
         Self::Invalid(vec![FieldError { field: field.into(), message: message.into() }])
     }
 
-    fn parts(&self) -> (StatusCode, &'static str, String) {
+    /// Status, code and message.
+    pub fn parts(&self) -> (StatusCode, &'static str, String) {
         let own = |status, code: &'static str, message: &str| (status, code, message.to_owned());
         match self {
             Self::Invalid(errors) => {
@@ -235,7 +239,7 @@ impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
         if domain::error::is_outage(&error) {
             tracing::warn!(%error, "the database is away");
-            return Self::Unavailable { code: "DATABASE_UNAVAILABLE", message: "try again in a moment" };
+            return DATABASE_AWAY;
         }
         Self::Internal(error.to_string())
     }

@@ -13,7 +13,7 @@ use crate::error::ApiError;
 pub const HEADER: &str = "idempotency-key";
 pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-const REUSED: ApiError = ApiError::Unprocessable {
+pub const REUSED: ApiError = ApiError::Unprocessable {
     code: "IDEMPOTENCY_KEY_REUSED",
     message: "This key was used for another request",
 };
