@@ -142,3 +142,14 @@ fn rebuild(answer: Answer) -> Result<Response, ApiError> {
     }
     Ok(response)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_outside_is_an_operation() {
+        let document = crate::openapi::Document::build();
+        assert!(ASK_OUTSIDE.iter().all(|operation| document.has_operation(operation)));
+    }
+}

@@ -120,6 +120,11 @@ impl Document {
         let json = format!("{value:#}\n");
         Self { yaml: yaml::write(&value), json, value }
     }
+
+    #[cfg(test)]
+    pub fn has_operation(&self, id: &str) -> bool {
+        amendments::operations(&self.value).any(|operation| operation["operationId"] == id)
+    }
 }
 
 /// The reference page brings its script and styles inside itself.
