@@ -24,7 +24,7 @@ pub struct AtTheDoor;
 
 const AWAY: ApiError = ApiError::Unavailable {
     code: "OUTCOME_UNKNOWN",
-    message: "send the same request with the same key again",
+    message: "Send the same request with the same key again",
 };
 
 /// Operations that ask somebody outside. No transaction may be open meanwhile, so their effect is committed before the answer is

@@ -63,7 +63,7 @@ impl Pressure {
         match behind {
             true => Err(ApiError::Unavailable {
                 code: "QUEUE_OVERLOADED",
-                message: "too much is waiting already; try again in a moment",
+                message: "Too much is waiting already; try again in a moment",
             }),
             false => Ok(()),
         }
