@@ -88,7 +88,7 @@ pub struct App {
     pub db: Db,
     pub clock: Clock,
     pub mailer: Arc<Mailer>,
-    /// Who is told of CRITICAL missions and of reported messages.
+    /// Who is told of CRITICAL missions, of reported messages, and of money or points that need a person.
     pub alert_email: Option<String>,
     /// Who is asked where an address is; nobody, when none is configured.
     pub geocoder: Option<Arc<dyn Geocoder>>,

@@ -95,15 +95,14 @@ pub fn service() -> OpenApiService<Apis, ()> {
         .server("/")
 }
 
-const DESCRIPTION: &str = "Urgent relief missions for French care establishments: posted, matched, accepted and talked about, live.
+const DESCRIPTION: &str = concat!(
+    "Urgent relief missions for French care establishments: posted, matched, accepted and talked about, live.
 
 **Conventions.** JSON in camelCase. Times are RFC 3339 in UTC, money is integer cents, ids are UUIDv7. Unknown fields and query \
 parameters are refused. Lists answer `{items, nextCursor}`; pass `nextCursor` back as `cursor`. Every error has the same body, and \
-every response carries `X-Request-Id`.
-
-**Live.** `GET /api/v1/ws` is a WebSocket of JSON text frames `{event, data, id?}`. The access token comes in the `Authorization` \
-header, as sub-protocol `bearer, <token>`, or in a first frame `auth {token, afterEventSeq?}` within 5 s. The server answers `ready`. \
-Then `mission:join {missionId, afterSeq?}`, `chat:send {missionId, content, clientMessageId?}` and friends; see the README.";
+every response carries `X-Request-Id`.\n\n",
+    include_str!("../../SOCKET.md")
+);
 
 #[derive(Clone, Debug)]
 pub struct Document {
@@ -130,6 +129,11 @@ impl Document {
         examples::illustrate(&mut value);
         let json = format!("{value:#}\n");
         Self { yaml: yaml::write(&value), page: service.scalar_html().replace(&spec, &json), json, value }
+    }
+
+    #[cfg(test)]
+    pub fn has_operation(&self, id: &str) -> bool {
+        amendments::operations(&self.value).any(|operation| operation["operationId"] == id)
     }
 }
 
