@@ -1,9 +1,8 @@
 //! Paying over Chorus Pro: public establishments, later and by invoice.
 
 use domain::chorus::{self, References, Submission};
-use domain::ids::{EstablishmentId, MissionId, PaymentId, RefundId};
-use domain::payments::bank_refunds::{self, Transferred};
-use domain::payments::{reading, refunds};
+use domain::ids::{EstablishmentId, MissionId, PaymentId};
+use domain::payments::reading;
 use jobs::effects;
 use poem::web::Data;
 use poem_openapi::param::Path;
@@ -15,7 +14,7 @@ use uuid::Uuid;
 use crate::App;
 use crate::error::{ApiError, ApiResult};
 use crate::guard::{ActiveClient, AdminOnly, Anyone, Auth};
-use crate::payments::{PaymentView, RefundView};
+use crate::payments::PaymentView;
 use crate::wire::{self, Text, mirror};
 
 #[derive(Debug)]
@@ -35,15 +34,6 @@ struct DeferralRequest {
     /// The order (numéro d’engagement).
     #[oai(validator(min_length = 1, max_length = 50))]
     order_reference: Option<Text>,
-}
-
-/// A transfer that somebody has made.
-#[derive(Debug, Object)]
-#[oai(rename_all = "camelCase", deny_unknown_fields)]
-struct TransferMade {
-    /// What the bank calls it.
-    #[oai(validator(min_length = 1, max_length = 100))]
-    reference: Text,
 }
 
 #[derive(ApiResponse)]
@@ -156,29 +146,6 @@ impl ChorusApi {
         let mut conn = app.db.conn().await?;
         let payment = reading::get_for(&mut conn, PaymentId(id.0), caller.0).await?;
         Ok(Json(chorus::get(&mut conn, payment.id).await?.into()))
-    }
-
-    /// Confirm that a refund was transferred
-    ///
-    /// What a public body had paid goes back from bank to bank: operations are told how much, somebody makes the transfer and says so
-    /// here. Again with the same reference is harmless.
-    #[oai(path = "/admin/refunds/:id/transferred", method = "post", operation_id = "confirmRefundTransfer")]
-    async fn confirm_refund_transfer(
-        &self,
-        app: Data<&App>,
-        caller: Auth<AdminOnly>,
-        id: Path<Uuid>,
-        body: Json<TransferMade>,
-    ) -> ApiResult<Json<RefundView>> {
-        let id = RefundId(id.0);
-        let made = Transferred { by: caller.0.user, reference: body.reference.as_ref() };
-        let mut tx = app.db.begin().await?;
-        if let Some(refunded) = bank_refunds::mark_transferred(&mut tx, id, made, app.clock.now()).await? {
-            effects::payments::refund_transferred(&mut tx, &refunded).await?;
-        }
-        let refund = refunds::get(&mut tx, id).await?;
-        tx.commit().await?;
-        Ok(Json(refund.into()))
     }
 
     /// Give an establishment a credit line

@@ -62,6 +62,7 @@ ReportRequest.content "Tour du matin effectué, transmissions faites à l’équ
 ReportView.content "Tour du matin effectué, transmissions faites à l’équipe."
 content "Bonjour, le code de la porte est le 12A."
 count 4
+coveredCents 0
 coverLetter "Je connais bien votre établissement."
 crashes 0
 creditLimitCents 500000
@@ -102,6 +103,7 @@ endReason "Un empêchement de dernière minute."
 error "421 try again later"
 establishmentName "EHPAD Les Tilleuls"
 experience 100
+failure "Stripe refuses (charge_disputed): the charge has been charged back"
 failureCode "card_declined"
 field "startDate"
 filled 1
@@ -123,6 +125,7 @@ isInvited false
 isMe true
 linesContainVat true
 LevelNeeds.missions 10
+made false
 mail true
 mandatoryMails ["CONTRACT_TO_SIGN"]
 PartyView.name "EHPAD Les Tilleuls"
@@ -221,6 +224,7 @@ reason "Une absence de dernière minute."
 ContractSummary.reference "CTR-2026-0042"
 ContractView.reference "CTR-2026-0042"
 PlaceContract.reference "CTR-2026-0042"
+BankTransferView.reference "VIR-2030-0117"
 TransferMade.reference "VIR-2030-0117"
 QuoteView.reference "DEVIS-2026-0007"
 reference "FAC-2030-00001"
