@@ -210,7 +210,7 @@ async fn cancel(provider: &dyn Payments, payment: &Payment, intent: &str) -> Api
 
 async fn ask(app: &App, bill: Bill, caller: Viewer) -> ApiResult<Asked> {
     let mut tx = app.db.begin().await?;
-    let asked = asking::of(&mut tx, bill, caller, app.clock.now()).await?;
+    let asked = asking::of(&mut tx, bill, PaymentMethod::Card, caller, app.clock.now()).await?;
     tx.commit().await?;
     Ok(asked)
 }
