@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod auth;
 pub mod availability;
+pub mod bank_transfers;
 pub mod batcher;
 pub mod billing;
 pub mod bookings;

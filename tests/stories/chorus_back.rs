@@ -155,18 +155,16 @@ async fn what_a_public_body_paid_goes_back_from_bank_to_bank() {
     let taken = "select count(*) from chorus_credits where status = 'PAID' and state = 'MISE_EN_PAIEMENT'";
     assert_eq!(public.money.world.count(taken).await, 1);
 
-    let made = format!("/api/v1/admin/refunds/{id}/transferred");
-    public.money.client.post(&made, json!({ "reference": "VIR-1" })).await.expect(403);
-    public.money.admin.post(&made, json!({ "reference": "" })).await.expect(400);
-    let nowhere = format!("/api/v1/admin/refunds/{}/transferred", Uuid::now_v7());
-    public.money.admin.post(&nowhere, json!({ "reference": "VIR-1" })).await.expect(404);
-    let confirm = || public.money.admin.post(&made, json!({ "reference": "VIR-1" }));
-    for answer in join_all((0..5).map(|_| confirm())).await {
-        assert_eq!(answer.expect(200)["status"], "SUCCEEDED");
+    let [due] = &public.money.transfers(false).await[..] else { panic!("one transfer") };
+    assert_eq!((&due["why"], &due["amountCents"]), (&json!("PUBLIC_BODY"), &json!(5_000)));
+    for answer in join_all((0..5).map(|_| public.money.transfer(due, "VIR-1"))).await {
+        assert_eq!(answer.expect(200)["reference"], "VIR-1");
     }
-    let other = public.money.admin.post(&made, json!({ "reference": "VIR-2" })).await;
-    other.expect_error(409, "NO_TRANSFER_DUE");
+    public.money.transfer(due, "VIR-2").await.expect_error(409, "NO_TRANSFER_DUE");
+    public.money.transfer(&json!({ "id": Uuid::now_v7() }), "VIR-1").await.expect(404);
+    public.money.by_bank(&id).await.expect_error(409, "REFUND_NOT_FAILED");
     public.money.drain().await;
+    assert_eq!(public.money.world.count("select count(*) from refunds where status = 'SUCCEEDED'").await, 1);
     let ledger = public.money.ledger().await;
     assert_eq!((&ledger["BANK"], &ledger["OWED_BACK"]), (&json!(cents - 5_000), &Value::Null));
     assert_eq!(public.money.payment(&payment).await["refundedCents"], 5_000);

@@ -72,6 +72,7 @@ apis! {
     [
         crate::payments::PaymentsApi,
         crate::chorus::ChorusApi,
+        crate::bank_transfers::BankTransfersApi,
         crate::connect::ConnectApi,
         crate::stripe_webhooks::StripeWebhooksApi,
         crate::billing::BillingApi,
