@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn every_feed_is_an_operation() {
-        let document = crate::openapi::Document::build();
+        let document = crate::openapi::Document::get();
         assert!(FEEDS.iter().all(|(operation, _)| document.has_operation(operation)));
     }
 }

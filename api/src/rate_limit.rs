@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn every_budget_is_of_an_operation() {
-        let document = crate::openapi::Document::build();
+        let document = crate::openapi::Document::get();
         let mut operations = PER_MINUTE.iter().map(|(operation, _)| operation).chain(&EXEMPT);
         assert!(operations.all(|operation| document.has_operation(operation)));
     }

@@ -1,13 +1,17 @@
 //! What a public body owes is what was accepted; and what goes back to it is a credit note, and a transfer between banks.
 
+use domain::growth::points::Action;
 use domain::surcharges;
 use futures_util::future::join_all;
+use jobs::AwardPoints;
+use jobs::ledger::NewJob;
 use serde_json::{Value, json};
 use time::Duration;
 use uuid::Uuid;
 
 use crate::chorus::Public;
 use crate::contracts::{again, told};
+use crate::growth::points;
 use crate::hub::start_of;
 use crate::letters::letters;
 
@@ -171,9 +175,19 @@ async fn what_a_public_body_paid_goes_back_from_bank_to_bank() {
     let (world, client) = (&public.money.world, &public.money.client);
     assert_eq!(told(world, client, "REFUND_MADE", "Remboursement effectué").await, (1, 1));
 
-    // The rest too; nothing is left for the talent.
+    // The rest too; nothing is left for the talent, nor what was earned with it.
+    let (nurse, place): (Uuid, Uuid) =
+        sqlx::query_as("select talent_id, assignment_id from reports").fetch_one(&world.pool).await.unwrap();
+    let earned =
+        AwardPoints { user_id: nurse.into(), action: Action::MissionCompleted, reference: place };
+    world.enqueue(NewJob::of(&earned)).await;
+    world.drain().await;
+    assert_eq!(points(&public.money.nurse).await, 50);
     public.money.admin.post(&refund, json!({ "reason": "Tout" })).await.expect(201);
     public.money.drain().await;
+    assert_eq!(points(&public.money.nurse).await, 0);
+    again(&public.money.world, "award-points").await;
+    assert_eq!(points(&public.money.nurse).await, 0, "not earned any more");
     assert_eq!(public.money.ledger().await, json!({ "BANK": cents - 5_000, "OWED_BACK": 5_000 - cents }));
     public.money.check().await;
     public.wait(Duration::seconds(10)).await;

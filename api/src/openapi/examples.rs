@@ -150,7 +150,7 @@ mod tests {
     fn every_line_of_the_table_is_read_and_of_use() {
         let table = Table::read(&Value::Null);
         assert_eq!(table.known.len(), PROPERTIES.lines().count());
-        let document = Document::build();
+        let document = Document::get();
         let mut places = Vec::new();
         for (owner, schema) in document.value["components"]["schemas"].as_object().unwrap() {
             let properties = schema["properties"].as_object().into_iter().flatten();
@@ -201,8 +201,8 @@ mod tests {
 
     #[test]
     fn example_requests_are_taken() {
-        let document = Document::build();
-        let known = Operations::of(&document);
+        let document = Document::get();
+        let known = Operations::of(document);
         for (path, methods) in document.value["paths"].as_object().unwrap() {
             for (method, operation) in methods.as_object().unwrap() {
                 for body in operation["requestBody"]["content"].as_object().into_iter().flat_map(Map::values)
