@@ -46,10 +46,7 @@ update payments p set refunded_cents = p.refunded_cents - made.cents, transferre
   from (select payment_id, sum(amount_cents) as cents from bank_transfers where made_at is not null group by payment_id) made
  where p.id = made.payment_id;
 
--- That a refund is owed, and how it was transferred, its row there says.
-alter table refunds
-    drop column owed_at,
-    drop column transferred_by,
-    drop column transfer_reference;
+-- That a refund is owed, and how it was transferred, its row there says. `owed_at`, `transferred_by` and `transfer_reference` of refunds
+-- stay until nothing runs any more that was written before.
 create index refunds_age on refunds (created_at desc, id desc);
 create index refunds_failed on refunds (created_at desc, id desc) where status = 'FAILED';
