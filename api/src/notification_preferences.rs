@@ -14,7 +14,8 @@ use crate::wire::{self, Text};
 #[derive(Debug)]
 pub struct NotificationPreferencesApi;
 
-/// Hours, on the clocks of Paris, in which pushes wait. What is in the app is never late, and CRITICAL missions do not wait.
+/// Hours, on the clocks of Paris, in which pushes wait. What is in the app is never late, and what is urgent of a CRITICAL mission does
+/// not wait.
 #[derive(Debug, Object)]
 #[oai(rename = "QuietHours", deny_unknown_fields)]
 struct QuietHoursView {

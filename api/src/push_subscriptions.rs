@@ -126,8 +126,9 @@ impl PushSubscriptionsApi {
         #[oai(validator(min_length = 1, max_length = 2048))]
         endpoint: Query<Text>,
     ) -> ApiResult<wire::Done> {
+        let address = address(&app, endpoint.as_ref());
         let mut conn = app.db.conn().await?;
-        push_subscriptions::unsubscribe(&mut conn, caller.0.user, endpoint.as_ref()).await?;
+        push_subscriptions::unsubscribe(&mut conn, caller.0.user, &address).await?;
         Ok(wire::Done::NoContent)
     }
 }
@@ -140,10 +141,18 @@ async fn browser(app: &App, endpoint: &str, keys: &PushKeys) -> ApiResult<NewSub
     })?;
     let read = web.reach().visit(endpoint).await;
     let read = read.map_err(|bad| ApiError::invalid("endpoint", bad.to_string()))?;
+    if read.as_str().len() > push_subscriptions::LONGEST_ADDRESS {
+        return Err(ApiError::invalid("endpoint", "has at most 2,048 characters"));
+    }
     Ok(NewSubscription {
-        // As it came: who unsubscribes names it so.
-        address: endpoint.to_owned(),
+        address: read.as_str().to_owned(),
         service: read.service(),
         keys: Some(Keys { p256dh: keys.p256dh().to_vec(), auth: keys.auth().to_vec() }),
     })
+}
+
+/// As it is kept: of the spellings of an endpoint the one that URLs have, so that two of them are one browser; a token as it came.
+fn address(app: &App, given: &str) -> String {
+    let endpoint = app.push.web.as_ref().and_then(|web| web.reach().read(given).ok());
+    endpoint.map_or_else(|| given.to_owned(), |endpoint| endpoint.as_str().to_owned())
 }

@@ -158,6 +158,21 @@ pub async fn list_of(
     Ok(cut(page, applications.fetch_all(conn).await?))
 }
 
+/// Whether an application to a mission waits for its answer: this talent's, or any.
+pub(crate) async fn has_pending(
+    conn: &mut PgConnection,
+    mission: MissionId,
+    talent: Option<UserId>,
+) -> Result<bool> {
+    let pending = sqlx::query_scalar!(
+        r#"select exists (select from applications
+                           where mission_id = $1 and ($2::uuid is null or talent_id = $2) and status = 'PENDING') as "pending!""#,
+        mission.0,
+        talent.map(|talent| talent.0),
+    );
+    Ok(pending.fetch_one(conn).await?)
+}
+
 /// A talent's own applications, newest first.
 pub async fn list_by(
     conn: &mut PgConnection,

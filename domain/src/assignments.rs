@@ -188,6 +188,23 @@ pub async fn get_living(conn: &mut PgConnection, mission: MissionId, talent: Use
     }
 }
 
+/// Whether a mission has a place that stands so: this talent's, or any.
+pub(crate) async fn has_any(
+    conn: &mut PgConnection,
+    mission: MissionId,
+    talent: Option<UserId>,
+    status: AssignmentStatus,
+) -> Result<bool> {
+    let any = sqlx::query_scalar!(
+        r#"select exists (select from assignments
+                           where mission_id = $1 and ($2::uuid is null or talent_id = $2) and status = $3) as "any!""#,
+        mission.0,
+        talent.map(|talent| talent.0),
+        status as AssignmentStatus,
+    );
+    Ok(any.fetch_one(conn).await?)
+}
+
 /// Whose requests a mission left unanswered when it wanted nobody any more.
 #[derive(Debug, Default)]
 pub struct Leftovers {

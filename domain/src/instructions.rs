@@ -94,14 +94,19 @@ impl Instructions {
 
     /// Whether somebody is to read it and has not.
     pub fn awaits(&self, talent: UserId) -> bool {
-        self.readers.iter().any(|reader| reader.talent_id == talent && reader.read_at.is_none())
+        let mut own = self.readers.iter().filter(|reader| reader.talent_id == talent);
+        own.any(|reader| reader.read_at.is_none() && !reader.has_reported)
     }
 
-    /// Whether a talent's colleagues have read it is theirs and the client's.
+    /// Whether a talent's colleagues have read it, and which of them has ticked off an item, is theirs and the client's; who has left is
+    /// among those who did.
     #[must_use]
     pub fn seen_by(mut self, viewer: Viewer) -> Self {
         if viewer.role == Role::Talent {
             self.readers.retain(|reader| reader.talent_id == viewer.user);
+            for item in &mut self.checklist {
+                item.marked_by = item.marked_by.filter(|talent| *talent == viewer.user);
+            }
         }
         self
     }

@@ -14,6 +14,8 @@ use crate::users;
 
 /// Devices of one person †; beyond that the oldest goes.
 pub const MOST: i64 = 10;
+/// Of a browser's endpoint or an app's token, in characters.
+pub const LONGEST_ADDRESS: usize = 2048;
 /// Pushes in a row that did not arrive, after which a device counts as gone †.
 const PATIENCE: i16 = 5;
 

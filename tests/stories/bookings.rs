@@ -241,8 +241,14 @@ async fn a_paid_session_is_reminded_of_three_times_and_a_cancelled_one_not() {
     }
     market.wait(Duration::days(4)).await;
     assert_eq!(market.told(&market.client, "BOOKING_TOMORROW").await, 1, "of the one alone");
-    let soon = letters(&market.world).into_iter().filter(|letter| letter.subject.contains("15 minutes"));
-    assert_eq!(soon.count(), 0, "too short for a mail");
+    let mails = letters(&market.world);
+    let mails = |subject: &str| mails.iter().filter(|letter| letter.subject == subject).collect::<Vec<_>>();
+    for subject in ["Votre séance approche", "Votre séance commence bientôt"] {
+        let begins = domain::paris::date_and_time(start, "fr");
+        let mails = mails(subject);
+        assert!(mails.len() == 2 && mails.iter().all(|mail| mail.text.contains(&begins)), "{mails:?}");
+    }
+    assert!(mails("Votre séance va commencer").is_empty(), "too short for a mail");
     assert_eq!(market.status(&held).await, "NO_SHOW");
     market.world.end().await;
 }

@@ -35,7 +35,7 @@ pub async fn start_of(client: &Client, mission: &str) -> OffsetDateTime {
     OffsetDateTime::parse(mission["startDate"].as_str().unwrap(), &Rfc3339).unwrap()
 }
 
-fn hub(mission: &str, what: &str) -> String {
+pub fn hub(mission: &str, what: &str) -> String {
     format!("/api/v1/missions/{mission}/{what}")
 }
 
@@ -159,12 +159,13 @@ async fn a_mission_is_held_reported_accepted_and_paid_out() {
     assert_eq!(money.client.get(&contract).await.expect(200)["status"], "IN_PROGRESS");
     assert_eq!(told(&money.world, &money.client, "MISSION_STARTED", "La mission a commencé").await, (1, 0));
     let chat = format!("/api/v1/conversations/{}/messages", started["conversationId"].as_str().unwrap());
-    let said = async |words: &str| {
+    let said = async |money: &Money, words: &str| {
         let page = money.client.get(&chat).await.expect(200);
         let items = page["items"].as_array().unwrap().clone();
         items.iter().filter(|message| message["content"].as_str().unwrap().contains(words)).count()
     };
-    assert_eq!(said("La mission a commencé").await, 1);
+    assert_eq!(said(&money, "La mission a commencé").await, 1);
+    assert_eq!(said(&money, "Un paiement de la mission est enregistré").await, 1);
 
     money.advance(Duration::hours(9));
     money.return_all().await;
@@ -185,8 +186,11 @@ async fn a_mission_is_held_reported_accepted_and_paid_out() {
     for person in [&money.client, &money.nurse, &money.admin] {
         assert_eq!(person.get(&list).await.expect(200)["items"][0]["id"], handed["id"]);
     }
+    let mut socket = money.nurse.socket().await;
     let validated = money.client.post(&hub(&mission, "report/validate"), json!({})).await.expect(200);
     assert_eq!((&validated["status"], &validated["validatedBy"]), (&json!("VALIDATED"), &json!("CLIENT")));
+    assert_eq!(socket.next("mission:updated").await["missionId"], mission.as_str());
+    assert_eq!(said(&money, "Un rapport de la mission est validé").await, 1);
     assert_eq!(validated["acceptedMinutes"], 480);
     money.drain().await;
     assert_eq!(money.client.get(&contract).await.expect(200)["status"], "COMPLETED");
@@ -270,6 +274,8 @@ async fn what_nobody_answers_is_accepted_after_three_days_unless_it_is_far_from_
     again(&shift.world, "auto-validate-report").await;
     assert_eq!(shift.world.count("select sum(total_missions)::bigint from profiles").await, 1);
     assert_eq!(told(&shift.world, &shift.nurse, "REPORT_VALIDATED", "Rapport validé").await, (1, 1));
+    assert_eq!(shift.said("La conversation est close").await, 1);
+    assert_eq!(shift.said("Un rapport de la mission est validé").await, 1, "what is closed is still read");
 
     shift.next().await;
     shift.begin().await;
@@ -293,7 +299,15 @@ async fn a_contested_report_waits_for_an_admin_who_says_what_is_owed() {
     let contest = hub(&mission, "report/contest");
     money.nurse.post(&contest, json!({ "reason": "Non" })).await.expect(403);
     money.admin.post(&contest, json!({ "reason": "Non" })).await.expect(403);
+    let mut sockets = [money.nurse.socket().await, money.admin.socket().await];
     let contested = money.client.post(&contest, json!({ "reason": "Partie à midi" })).await.expect(200);
+    assert_eq!(sockets[0].next("mission:updated").await["missionId"], mission.as_str());
+    assert_eq!(sockets[1].next("notification").await["type"], "CONTRACT_DISPUTED");
+    let room = money.client.get(&format!("{MISSIONS}/{mission}")).await.expect(200)["conversationId"].clone();
+    let room = format!("/api/v1/conversations/{}/messages", room.as_str().unwrap());
+    let room = money.client.get(&room).await.expect(200)["items"].clone();
+    let last = room.as_array().unwrap().last().unwrap();
+    assert_eq!(last["content"], "Un rapport de la mission est contesté : SocioPulse tranche.");
     assert_eq!(
         (&contested["status"], &contested["contestReason"]),
         (&json!("CONTESTED"), &json!("Partie à midi"))
@@ -345,8 +359,10 @@ async fn who_pays_after_the_work_was_accepted_pays_for_what_was_worked() {
     money.drain().await;
     let payment = money.intent(&mission).await;
     assert_eq!(payment["amountCents"], 18_750, "half an hour less");
+    let mut socket = money.nurse.socket().await;
     money.stripe.pay(&money.intent_of(&payment).await);
     money.drain().await;
+    assert_eq!(socket.next("mission:updated").await["missionId"], mission.as_str());
     let id = payment["paymentId"].as_str().unwrap();
     assert_eq!(money.payment(id).await["refundedCents"], 0);
     money.advance(Duration::hours(48));

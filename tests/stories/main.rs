@@ -48,6 +48,7 @@ mod message_reports;
 mod mission_end;
 mod mission_fields;
 mod money;
+mod nights;
 mod notifications;
 mod openapi;
 mod owed;

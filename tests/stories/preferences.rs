@@ -162,6 +162,17 @@ async fn a_mail_is_a_fallback_for_what_stays_unread() {
     pushing.pass(Duration::minutes(16)).await;
     assert_eq!(about(&pushing).len(), 2, "{:?}", about(&pushing));
 
+    // Nobody offers anything any more by then.
+    let (talent, other) = (pushing.world.nurse("undecided", 90.0).await, pushing.invite("HIGH").await);
+    let letter = json!({ "coverLetter": "Bonjour", "proposedRateCents": 2500 });
+    talent.post(&format!("{other}/apply"), letter).await.expect(201);
+    pushing.world.drain().await;
+    let page = talent.get("/api/v1/me/applications").await.expect(200);
+    let own = format!("/api/v1/applications/{}/withdraw", page["items"][0]["id"].as_str().unwrap());
+    talent.act(&own).await.expect(200);
+    pushing.pass(Duration::minutes(16)).await;
+    assert_eq!(about(&pushing).len(), 2, "{:?}", about(&pushing));
+
     // Who sees neither the app nor pushes of a type is mailed at once.
     let alone = with(&pushing.client, "APPLICATION_RECEIVED", json!({ "inApp": false, "push": false })).await;
     pushing.client.put(PREFERENCES, alone).await.expect(200);

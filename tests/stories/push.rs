@@ -159,16 +159,20 @@ async fn each_device_is_told_and_read_means_told() {
 }
 
 #[tokio::test]
-async fn a_night_is_quiet_but_for_critical_missions() {
+async fn a_night_is_quiet_but_for_what_is_urgent_of_critical_missions() {
     let mut pushing = Pushing::at(23).await;
     let browser = pushing.subscribe(&pushing.nurse).await;
+    let of_client = pushing.subscribe(&pushing.client).await;
     let kept = pushing.invite("HIGH").await;
     let undone = pushing.invite("HIGH").await;
     let unread = pushing.nurse.get("/api/v1/notifications/unread-count").await.expect(200);
     assert_eq!(unread["unread"], 2, "the app is never late");
     assert_eq!(pushing.service.pushes(), 0);
-    pushing.invite("CRITICAL").await;
+    let critical = pushing.invite("CRITICAL").await;
     assert_eq!(pushing.service.pushes(), 1);
+    let applicant = pushing.world.nurse("applicant", 90.0).await;
+    let letter = json!({ "coverLetter": "Bonjour", "proposedRateCents": 2500 });
+    applicant.post(&format!("{critical}/apply"), letter).await.expect(201);
     let client = pushing.world.returning(&pushing.client).await;
     client.post(&format!("{undone}/cancel"), json!({ "reason": "Erreur" })).await.expect(200);
     pushing.world.drain().await;
@@ -182,6 +186,8 @@ async fn a_night_is_quiet_but_for_critical_missions() {
     told.sort();
     // What is cancelled is no invitation any more. Who was only invited hears of that in the app alone.
     assert_eq!(told, ["MISSION_INVITATION"], "{kept}");
+    let [(_, said)] = &of_client.read(&pushing.service)[..] else { panic!("one push") };
+    assert_eq!(said["type"], "APPLICATION_RECEIVED", "it could wait");
     pushing.world.end().await;
 }
 

@@ -112,15 +112,34 @@ async fn who_cannot_or_need_not_be_told_gets_no_mail() {
     a_while(&world).await;
     assert_eq!(world.count("select count(*) from unread_digests").await, 0);
 
-    // Read before the mail's turn comes.
+    // Read before the mail's turn comes, or wanted no more.
     world.set_status(&nurse, "VERIFIED").await;
     let admin = world.admin().await;
-    world.returning(&admin).await.act("/api/v1/admin/queues/bulk/pause").await.expect(200);
+    let switch = async |to: &str| {
+        let path = format!("/api/v1/admin/queues/bulk/{to}");
+        world.returning(&admin).await.act(&path).await.expect(200);
+    };
+    switch("pause").await;
     say(&world, &client, &conversation, "Lu entre-temps").await;
     a_while(&world).await;
     assert_eq!(world.count("select count(*) from unread_digests").await, 1);
     read(&world, &nurse, &conversation).await;
-    world.returning(&admin).await.act("/api/v1/admin/queues/bulk/resume").await.expect(200);
+    switch("resume").await;
+    world.drain().await;
+    assert_eq!(digests(&world).len(), 0);
+    switch("pause").await;
+    say(&world, &client, &conversation, "Plus par courriel").await;
+    a_while(&world).await;
+    assert_eq!(
+        world.count("select count(*) from jobs where kind = 'send-mail' and state = 'waiting'").await,
+        1
+    );
+    let off = json!({
+        "quietHours": { "enabled": true, "from": 22, "to": 7 },
+        "types": [{ "type": "MESSAGE_RECEIVED", "inApp": false, "push": true, "mail": false }],
+    });
+    world.returning(&nurse).await.put("/api/v1/notifications/preferences", off).await.expect(200);
+    switch("resume").await;
     world.drain().await;
     assert_eq!(digests(&world).len(), 0);
     world.end().await;

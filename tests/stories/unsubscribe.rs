@@ -1,5 +1,6 @@
 //! The links by which readers of mails say that they want no more of a kind.
 
+use futures_util::future::{join, join_all};
 use serde_json::json;
 use tests::{Answer, Client};
 
@@ -78,6 +79,30 @@ async fn one_click_ends_mails_of_one_kind_to_one_person() {
         (None, None)
     );
     assert!(!confirmed.text.contains("unsubscribe"), "{}", confirmed.text);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_link_and_the_switches_wait_for_each_other() {
+    let world = world().await;
+    let client = world.client("lilas").await;
+    let nurse = world.nurse("nurse", 1.0).await;
+    post(&world, &client).await;
+    let sent = letters(&world);
+    let link = to(&sent, "nurse", "une mission pour vous")[0].header("List-Unsubscribe").unwrap();
+    let path = link.trim_matches(['<', '>']).strip_prefix(API).unwrap();
+    let preferences = "/api/v1/notifications/preferences";
+    let quiet = json!({ "enabled": true, "from": 22, "to": 7 });
+    let own = json!([{ "type": "MISSION_INVITATION", "inApp": true, "push": false, "mail": true }]);
+    for _ in 0..25 {
+        let usual = json!({ "quietHours": quiet, "types": [] });
+        nurse.put(preferences, usual).await.expect(200);
+        let wishes = json!({ "quietHours": quiet, "types": own });
+        let clicks = join_all((0..4).map(|_| one_click(&world, path)));
+        let (put, clicks) = join(nurse.put(preferences, wishes), clicks).await;
+        put.expect(200);
+        clicks.into_iter().for_each(|click| drop(click.expect(204)));
+    }
     world.end().await;
 }
 

@@ -106,7 +106,7 @@ async fn notification(
         return Ok(Due::Over);
     }
     let about = About::of(&found.data);
-    if let Some(end) = found.quiet.end(now).filter(|_| !found.critical) {
+    if let Some(end) = found.quiet.end(now).filter(|_| !kind.manner().breaks_quiet(found.critical)) {
         return Ok(Due::Later(end));
     }
     say(conn, kind, about, Some(id), device, app, now).await
@@ -140,15 +140,16 @@ async fn say(
     app: &App,
     now: OffsetDateTime,
 ) -> Result<Due, JobError> {
-    let Some(news) = notifications::find_news(conn, kind, about, device.user, now).await? else {
+    let Some(validity) = notifications::find_validity(conn, kind, about, device.user, now).await? else {
         return Ok(Due::Over);
     };
     let (manner, words) = (kind.manner(), kind.words(&device.locale));
-    let left = news.until.map_or(manner.urgency.worth(), |until| manner.urgency.worth().min(until - now));
+    let worth = manner.urgency.worth();
+    let left = validity.until.map_or(worth, |until| worth.min(until - now));
     let own = id.map_or(device.id.0, |id| id.0);
     Ok(Due::Now(Message {
         title: words.title.into(),
-        body: words.body.into(),
+        body: validity.body(kind, &device.locale),
         url: format!("{}{}", app.mailer.frontend_url(), about.map(About::path).unwrap_or_default()),
         kind: kind.code().into(),
         notification_id: id.map(|id| id.to_string()),

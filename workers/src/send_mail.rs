@@ -102,9 +102,8 @@ async fn facts(
         // Of the account: `account_mail` says what is in it.
         _ => return Ok(None),
     };
-    if notifications::find_news(conn, kind, about, job.to, app.clock.now()).await?.is_none() {
-        return Ok(None);
-    }
+    let validity = notifications::find_validity(conn, kind, about, job.to, app.clock.now()).await?;
+    let Some(validity) = validity else { return Ok(None) };
     let link = format!("{frontend}{}", about.map(About::path).unwrap_or_default());
     let mission = match about {
         Some(About::Mission(id)) => Some(id),
@@ -119,8 +118,7 @@ async fn facts(
         (NotificationType::BookingPaid, Some(About::Booking(id))) => Some(id),
         _ => None,
     };
-    let words = kind.words(locale);
-    let facts = context! { title => words.title, body => words.body };
+    let facts = context! { title => kind.words(locale).title, body => validity.body(kind, locale) };
     Ok(Some(Facts { kind, template: "notice", link, facts, session }))
 }
 
@@ -150,6 +148,11 @@ async fn unread(
     member: UserId,
     frontend: &str,
 ) -> domain::Result<Option<Facts>> {
+    let kind = NotificationType::MessageReceived;
+    // It may have been ended while it waited, by the link of the one before.
+    if !notifications::preferences::get_mail(conn, member, kind).await? {
+        return Ok(None);
+    }
     let count = unread_digests::count(conn, conversation, member).await?;
     if count == 0 {
         return Ok(None);
@@ -157,7 +160,6 @@ async fn unread(
     let summary = conversations::get_summary(conn, conversation, member).await?;
     let link = format!("{frontend}/conversations/{conversation}");
     let facts = context! { count, title => one_line(&summary.title) };
-    let kind = NotificationType::MessageReceived;
     Ok(Some(Facts { kind, template: "unread-messages", link, facts, session: None }))
 }
 

@@ -19,7 +19,6 @@ pub async fn run(job: SettlePayment, run: Run<App>) -> JobResult {
     };
     let Some(payment) = payment else { return run.done_without_effects() };
     let settled = settling::settle(&mut tx, payment, now).await?;
-    effects::payments::settled(&mut tx, &settled, now).await?;
     if settled.paid {
         let issued =
             invoicing::issue(&mut tx, &settled.payment, References::default(), &run.app.platform, now)
@@ -28,5 +27,6 @@ pub async fn run(job: SettlePayment, run: Run<App>) -> JobResult {
             effects::papers::issued(&mut tx, invoice).await?;
         }
     }
+    effects::payments::settled(&mut tx, &settled, now).await?;
     run.done(tx).await
 }

@@ -74,11 +74,11 @@ impl ContractsAdminApi {
         let report = reports::lock_of_contract(&mut tx, id).await?;
         let resolved = contracts::resolve(&mut tx, id, caller.0, &resolution.0, &origin, now).await?;
         let validated = reports::decide(&mut tx, report, minutes_worked, now).await?;
+        let contract = contracts::get(&mut tx, id).await?;
         effects::contracts::resolved(&mut tx, &resolved, now).await?;
         if let Some(validated) = validated {
-            effects::hub::validated(&mut tx, &validated).await?;
+            effects::hub::validated(&mut tx, &validated, now).await?;
         }
-        let contract = contracts::get(&mut tx, id).await?;
         tx.commit().await?;
         Ok(Json(contract.into()))
     }

@@ -67,8 +67,9 @@ struct ChecklistItemView {
     #[oai(validator(max_length = 200))]
     label: String,
     done: bool,
-    /// The talent who said last whether it is done, and when.
+    /// The talent who said last whether it is done; to a talent only itself.
     marked_by: Option<Uuid>,
+    /// When that was.
     marked_at: Option<OffsetDateTime>,
 }
 

@@ -240,9 +240,10 @@ impl HubApi {
         body: Json<ReportChoice>,
     ) -> ApiResult<Json<ReportView>> {
         let of = body.0.assignment_id.map(AssignmentId);
+        let now = app.clock.now();
         let mut tx = app.db.begin().await?;
-        let validated = reports::validate(&mut tx, MissionId(id.0), of, caller.0, app.clock.now()).await?;
-        effects::hub::validated(&mut tx, &validated).await?;
+        let validated = reports::validate(&mut tx, MissionId(id.0), of, caller.0, now).await?;
+        effects::hub::validated(&mut tx, &validated, now).await?;
         tx.commit().await?;
         Ok(Json(validated.report.into()))
     }

@@ -1,5 +1,5 @@
-//! Contracts: what they are, who may read and act on them, and whether a mission may start. Issuing, their text, their events and
-//! the rest of their life have files of their own; `crate::signatures` has theirs.
+//! Contracts: what they are, who may read and act on them, and whether a mission may start. Issuing, their text, their events,
+//! what is due of them and the rest of their life have files of their own; `crate::signatures` has theirs.
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -157,11 +157,13 @@ macro_rules! select_contracts {
     };
 }
 
+mod dues;
 mod events;
 mod issuing;
 mod life;
 mod terms;
 
+pub(crate) use dues::{is_indemnity_due, is_supplement_due, is_unpaid};
 pub use events::{ContractEvent, ContractEventKind, Origin, list as list_events};
 pub(crate) use events::{NewEvent, insert as insert_event};
 pub(crate) use issuing::sha256;

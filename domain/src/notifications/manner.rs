@@ -60,7 +60,8 @@ pub enum Group {
     Named(&'static str),
 }
 
-/// Until when something is news: what undoes it has a notification of its own. `news.rs` knows how to tell.
+/// Until when something is worth telling: what undoes it has a notification of its own, or needs none. `validity.rs` knows how to
+/// tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lasts {
     Always,
@@ -72,18 +73,34 @@ pub enum Lasts {
     WhileStaffed,
     /// The mission was not cancelled.
     UnlessCancelled,
-    /// The mission is staffed and ahead.
+    /// The mission is staffed and ahead, and its reader takes part in it.
     BeforeMission,
-    /// Its reader has not read the instructions of the mission.
+    /// Its reader has still to read the instructions of the mission.
     WhileUnbriefed,
+    /// Its talent has not begun; to the client, one of them.
+    WhileUnstarted,
+    /// Its reader is at work, and has not reported.
+    WhileUnreported,
+    /// A report of the mission waits for the client.
+    WhileUnjudged,
+    /// Its reader has not said how the work was.
+    WhileUnreviewed,
     /// The mission is open and ahead.
     WhileSearching,
     /// The same, and nobody knows where it is.
     WhileUnlocated,
+    /// The same, and its reader's application waits for an answer; to the client, one of them.
+    WhileApplied,
     /// The quote can be answered.
     WhileQuoted,
     /// Its reader can sign the contract.
     WhileUnsigned,
+    /// The work of the contract can be paid by card.
+    WhileUnpaid,
+    /// The price of the cancelled mission can.
+    WhileIndemnityDue,
+    /// What was worked beyond the plan can.
+    WhileSupplementDue,
     /// The booking can be answered.
     WhileRequested,
     /// The booking can be paid.
@@ -158,5 +175,10 @@ impl Manner {
 
     pub fn must_mail(self) -> bool {
         self.mail == MailWay::Required
+    }
+
+    /// Whether a push wakes its reader: of a CRITICAL mission, what is urgent.
+    pub fn breaks_quiet(self, critical: bool) -> bool {
+        critical && self.urgency == Urgency::High
     }
 }

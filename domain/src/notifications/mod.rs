@@ -3,10 +3,10 @@
 pub mod preferences;
 
 mod manner;
-mod news;
 mod telling;
 mod types;
 mod unsubscribing;
+mod validity;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,11 +23,11 @@ use crate::live::{self, Telling};
 use crate::page::{Cursor, Page};
 
 pub use manner::{FALLBACK, Group, Lasts, MailWay, Manner, Urgency};
-pub use news::{News, find_news};
 pub use preferences::{Preference, Preferences, QuietHours};
 pub use telling::{Channels, DueMail, DuePush, NewNotification, Told, insert};
 pub use types::{NotificationType, Words};
 pub use unsubscribing::{find_token, unsubscribe};
+pub use validity::{Validity, find_validity};
 
 /// What a notification or mail is about: `{"missionId": …}` for whoever links to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -39,7 +39,7 @@ impl Preference {
     }
 }
 
-/// Hours of Paris in which pushes wait. The app is never late, and a CRITICAL mission never waits.
+/// Hours of Paris in which pushes wait. The app is never late, and what is urgent of a CRITICAL mission never waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuietHours {
     pub enabled: bool,
@@ -123,6 +123,17 @@ pub async fn get_push(
     let row = row.fetch_one(conn).await?;
     let wants = row.push.unwrap_or(kind.manner().push);
     Ok((wants, QuietHours::of(row.enabled, row.from_hour, row.to_hour)))
+}
+
+/// Whether a person wants mails of a type.
+pub async fn get_mail(conn: &mut PgConnection, user: UserId, kind: NotificationType) -> Result<bool> {
+    let own = sqlx::query_scalar!(
+        "select mail from notification_preferences where user_id = $1 and type = $2",
+        user.0,
+        kind.code(),
+    );
+    let manner = kind.manner();
+    Ok(manner.must_mail() || own.fetch_optional(conn).await?.unwrap_or(manner.mails()))
 }
 
 /// Replaces all of them; a type that is not named goes back to what is usual.

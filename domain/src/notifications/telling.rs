@@ -169,7 +169,7 @@ pub async fn insert(
             continue;
         }
         let quiet = QuietHours::of(row.enabled, row.from_hour, row.to_hour);
-        let at = quiet.end(now).filter(|_| !row.critical);
+        let at = quiet.end(now).filter(|_| !manners[nth].breaks_quiet(row.critical));
         let push = |device: &PushSubscriptionId| DuePush { nth, notification: id, subscription: *device, at };
         told.pushes.extend(row.devices.iter().map(push));
         // A fallback for nothing else would only be late.

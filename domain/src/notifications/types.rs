@@ -1,11 +1,13 @@
 //! Every type of notification: how it is told (see [`Manner`]), and what its reader reads, in French and in English. Texts name
-//! no one and no place; the ids beside them lead to the rest.
+//! no one and no place; the ids beside them lead to the rest. Nor do they count the hours until something: they are read when they are.
 
 use serde::{Deserialize, Serialize};
 
 use super::manner::Lasts::{
-    BeforeMission, BeforeSession, UnlessCancelled, WhileAssigned, WhileInvited, WhilePayable, WhileQuoted,
-    WhileRequested, WhileSearching, WhileStaffed, WhileUnbriefed, WhileUnlocated, WhileUnread, WhileUnsigned,
+    BeforeMission, BeforeSession, UnlessCancelled, WhileApplied, WhileAssigned, WhileIndemnityDue,
+    WhileInvited, WhilePayable, WhileQuoted, WhileRequested, WhileSearching, WhileStaffed,
+    WhileSupplementDue, WhileUnbriefed, WhileUnjudged, WhileUnlocated, WhileUnpaid, WhileUnread,
+    WhileUnreported, WhileUnreviewed, WhileUnsigned, WhileUnstarted,
 };
 use super::manner::{BINDING, CHAT, Manner, QUIET, URGENT, USUAL};
 
@@ -83,7 +85,7 @@ notification_types! {
         fr "Un talent s’est désisté" "La place est de nouveau libre et la recherche reprend."
         en "A talent has withdrawn" "The place is free again, and the search goes on."
     /// To the client: a talent has applied.
-    ApplicationReceived "APPLICATION_RECEIVED" (USUAL.newest().lasts(WhileSearching))
+    ApplicationReceived "APPLICATION_RECEIVED" (USUAL.newest().lasts(WhileApplied))
         fr "Nouvelle candidature" "Un talent se propose pour votre mission."
         en "New application" "A talent offers to take your mission."
     /// To the client: an applicant has taken the application back.
@@ -95,7 +97,7 @@ notification_types! {
         fr "Candidature non retenue" "Votre candidature n’a pas été retenue pour cette mission."
         en "Application not retained" "Your application was not retained for this mission."
     /// To an applicant: the mission was changed since the application.
-    MissionChanged "MISSION_CHANGED" (URGENT.newest().lasts(WhileSearching))
+    MissionChanged "MISSION_CHANGED" (URGENT.newest().lasts(WhileApplied))
         fr "Mission modifiée" "La mission a changé depuis votre candidature. Vérifiez qu’elle vous convient toujours."
         en "Mission changed" "The mission has changed since you applied. Check that it still suits you."
     /// To talents who were assigned, invited or had applied, and to the client when somebody else did it: the mission will not
@@ -117,20 +119,20 @@ notification_types! {
         en "Mission still open" "Nobody has accepted yet. A wider radius or another rate may help."
     /// To the client: the mission starts in 24 hours and slots are free.
     MissionDeadline "MISSION_DEADLINE" (URGENT.lasts(WhileSearching))
-        fr "Début dans 24 heures" "Votre mission commence dans 24 heures et des places restent libres."
-        en "Start in 24 hours" "Your mission starts in 24 hours and places are still free."
+        fr "Places encore libres" "Votre mission commence bientôt et des places restent libres."
+        en "Places still free" "Your mission starts soon and places are still free."
     /// To the client: a talent has begun.
     MissionStarted "MISSION_STARTED" (QUIET)
         fr "La mission a commencé" "Un talent est sur place et a commencé la mission."
         en "The mission has begun" "A talent is on site and has begun the mission."
     /// To both: the mission is tomorrow.
     MissionTomorrow "MISSION_TOMORROW" (URGENT.normal().newest_of("REMINDER").lasts(BeforeMission))
-        fr "Votre mission dans 24 heures" "La mission commence dans 24 heures. Le contrat, les consignes et les coordonnées vous attendent dans la mission."
-        en "Your mission in 24 hours" "The mission starts in 24 hours. Contract, instructions and contacts are in the mission."
+        fr "Votre mission approche" "Le contrat, les consignes et les coordonnées vous attendent dans la mission."
+        en "Your mission is near" "Contract, instructions and contacts are in the mission."
     /// To both: the mission is in two hours.
     MissionSoon "MISSION_SOON" (URGENT.newest_of("REMINDER").lasts(BeforeMission))
-        fr "Votre mission dans deux heures" "La mission commence dans deux heures. Un empêchement ? Prévenez dans la conversation."
-        en "Your mission in two hours" "The mission starts in two hours. If anything is in the way, say so in the conversation."
+        fr "Votre mission commence bientôt" "Un empêchement ? Prévenez dans la conversation."
+        en "Your mission starts soon" "If anything is in the way, say so in the conversation."
     /// To the talents: the client has written instructions, or changed them.
     InstructionsUpdated "INSTRUCTIONS_UPDATED" (URGENT.normal().newest().lasts(WhileUnbriefed))
         fr "Consignes à lire" "Les consignes de votre mission sont en ligne ou ont changé. Lisez-les et confirmez-le avant de commencer."
@@ -140,19 +142,19 @@ notification_types! {
         fr "Consignes lues" "Un talent a lu les consignes de votre mission."
         en "Instructions read" "A talent has read the instructions of your mission."
     /// To both: the start has passed, and nobody has said that it began.
-    MissionNotStarted "MISSION_NOT_STARTED" (URGENT)
+    MissionNotStarted "MISSION_NOT_STARTED" (URGENT.lasts(WhileUnstarted))
         fr "Mission non démarrée" "L’heure de début est passée et le démarrage n’a pas été signalé. Échangez dans la conversation."
         en "Mission not started" "The start has passed and nobody has started the mission. Talk in the conversation."
     /// To the talent: the mission is over, and its report is missing.
-    ReportMissing "REPORT_MISSING" (URGENT.normal())
+    ReportMissing "REPORT_MISSING" (URGENT.normal().lasts(WhileUnreported))
         fr "Rapport attendu" "La mission est terminée et votre rapport manque. Sans lui, votre part ne peut pas être versée."
         en "Report missing" "The mission is over and your report is missing. Without it your share cannot be paid out."
     /// To the client: a report is to be read.
-    ReportSubmitted "REPORT_SUBMITTED" (USUAL)
+    ReportSubmitted "REPORT_SUBMITTED" (USUAL.lasts(WhileUnjudged))
         fr "Rapport de mission remis" "Lisez le rapport, puis validez-le ou contestez-le. Sans réponse, il est validé sous 72 heures."
         en "Mission report handed in" "Read the report, then accept or contest it. Without an answer it is accepted after 72 hours."
     /// To the client: a report differs from the plan, and is not accepted by itself.
-    ReportDeviates "REPORT_DEVIATES" (USUAL)
+    ReportDeviates "REPORT_DEVIATES" (USUAL.lasts(WhileUnjudged))
         fr "Rapport à valider" "La durée déclarée s’écarte de la durée prévue : le rapport attend votre décision."
         en "Report to be accepted" "The minutes reported differ from the plan: the report waits for your decision."
     /// To admins: a report speaks of incidents.
@@ -168,7 +170,7 @@ notification_types! {
         fr "Rapport contesté" "Le client conteste votre rapport. SocioPulse tranche avec le différend en cours."
         en "Report contested" "The client contests your report. SocioPulse decides on it with the open dispute."
     /// To either side of finished work that has not said it, an hour later: how was it?
-    ReviewRequested "REVIEW_REQUESTED" (USUAL.low())
+    ReviewRequested "REVIEW_REQUESTED" (USUAL.low().lasts(WhileUnreviewed))
         fr "Votre avis compte" "Comment cela s’est-il passé ? Une note et quelques mots aident les suivants."
         en "Your review counts" "How did it go? A rating and a few words help those who come next."
     /// To the client: nobody knows where the mission is, and so nobody is looked for.
@@ -176,11 +178,11 @@ notification_types! {
         fr "Adresse introuvable" "L’adresse de votre mission n’a pas été trouvée. Précisez-la pour lancer la recherche."
         en "Address not found" "The address of your mission was not found. Correct it to start the search."
     /// To the client: a cancelled mission has a price, which is to be paid.
-    CancellationDue "CANCELLATION_DUE" (URGENT.normal())
+    CancellationDue "CANCELLATION_DUE" (URGENT.normal().lasts(WhileIndemnityDue))
         fr "Annulation à régler" "Votre mission est annulée au prix affiché. Une indemnité reste à régler pour l’annulation."
         en "Cancellation to be paid" "Your mission is cancelled at the price that was shown. It is still to be paid."
     /// To the client: the contract of a quote is signed, and is to be paid.
-    ContractDue "CONTRACT_DUE" (URGENT.normal())
+    ContractDue "CONTRACT_DUE" (URGENT.normal().lasts(WhileUnpaid))
         fr "Contrat à régler" "Le contrat est signé par les deux parties. Réglez-le pour que la prestation puisse avoir lieu."
         en "Contract to be paid" "Both parties have signed the contract. Pay it so that the work can be done."
     /// To the talent, and to the client where time decided: the contract of a quote counts as completed.
@@ -188,7 +190,7 @@ notification_types! {
         fr "Prestation confirmée" "La prestation du contrat compte comme réalisée. La part du professionnel est virée 48 heures plus tard."
         en "Work confirmed" "The work of the contract counts as done. The professional’s share is transferred 48 hours later."
     /// To the client: the contract of a mission is signed, and is to be paid.
-    PaymentDue "PAYMENT_DUE" (URGENT.normal())
+    PaymentDue "PAYMENT_DUE" (URGENT.normal().lasts(WhileUnpaid))
         fr "Mission à régler" "Le contrat est signé par les deux parties. Réglez la mission pour sécuriser l’intervention."
         en "Mission to be paid" "Both parties have signed the contract. Pay for the mission to secure it."
     /// To the client: the own payment has come.
@@ -216,7 +218,7 @@ notification_types! {
         fr "Facture en retard" "Une facture déposée sur Chorus Pro est impayée depuis 45 jours. Des intérêts moratoires peuvent s’appliquer."
         en "Invoice overdue" "An invoice on Chorus Pro has not been paid for 45 days. Interest on arrears may apply."
     /// To the client: more was worked than planned.
-    SupplementDue "SUPPLEMENT_DUE" (URGENT.normal())
+    SupplementDue "SUPPLEMENT_DUE" (URGENT.normal().lasts(WhileSupplementDue))
         fr "Complément à régler" "La durée réelle dépasse la durée prévue : un complément reste à régler."
         en "Supplement due" "More was worked than planned: a supplement is to be paid."
     /// To the client: money has gone back.
@@ -261,8 +263,8 @@ notification_types! {
         en "Quote rejected" "The client has rejected your quote. You can read why, and propose another."
     /// To the client: three days are left to answer a quote.
     QuoteExpiring "QUOTE_EXPIRING" (USUAL.lasts(WhileQuoted))
-        fr "Un devis expire bientôt" "Il vous reste trois jours pour répondre à ce devis."
-        en "A quote expires soon" "You have three days left to answer this quote."
+        fr "Un devis expire bientôt" "Ce devis attend votre réponse et ne sera bientôt plus valable."
+        en "A quote expires soon" "This quote waits for your answer and will not be valid for much longer."
     /// To both: nobody answered the quote in time.
     QuoteExpired "QUOTE_EXPIRED" (USUAL.low())
         fr "Devis expiré" "Ce devis est resté sans réponse et n’est plus valable."
@@ -280,7 +282,7 @@ notification_types! {
         fr "Contrat à signer : rappel" "Votre contrat attend toujours votre signature. Sans elle, il sera annulé."
         en "Contract to sign: reminder" "Your contract still waits for your signature. Without it, it will be cancelled."
     /// To the other side, one has signed.
-    ContractHalfSigned "CONTRACT_HALF_SIGNED" (QUIET.newest_of("SIGNATURE"))
+    ContractHalfSigned "CONTRACT_HALF_SIGNED" (USUAL.no_mail().newest_of("SIGNATURE").lasts(WhileUnsigned))
         fr "L’autre partie a signé" "L’autre partie a signé le contrat. Il ne manque que votre signature."
         en "One signature more" "The other side has signed the contract. Only your signature is missing."
     /// To both: both have signed.
@@ -349,16 +351,16 @@ notification_types! {
         en "Booking confirmed and paid" "The session takes place as planned. You will be reminded."
     /// To both: the session is tomorrow.
     BookingTomorrow "BOOKING_TOMORROW" (URGENT.normal().newest_of("REMINDER").lasts(BeforeSession))
-        fr "Votre séance dans 24 heures" "Votre séance commence dans 24 heures."
-        en "Your session in 24 hours" "Your session starts in 24 hours."
+        fr "Votre séance approche" "Le détail est dans la réservation."
+        en "Your session is near" "The booking says more."
     /// To both: the session is in an hour.
     BookingInAnHour "BOOKING_IN_AN_HOUR" (URGENT.newest_of("REMINDER").lasts(BeforeSession))
-        fr "Votre séance dans une heure" "Votre séance commence dans une heure."
-        en "Your session in an hour" "Your session starts in an hour."
+        fr "Votre séance commence bientôt" "Le détail est dans la réservation."
+        en "Your session starts soon" "The booking says more."
     /// To both: the session is about to begin.
     BookingSoon "BOOKING_SOON" (URGENT.newest_of("REMINDER").no_mail().lasts(BeforeSession))
-        fr "Votre séance dans 15 minutes" "Votre séance commence dans 15 minutes. En vidéo, la salle ouvre 10 minutes avant le début."
-        en "Your session in 15 minutes" "Your session starts in 15 minutes. A video room opens 10 minutes before the start."
+        fr "Votre séance va commencer" "En vidéo, la salle ouvre 10 minutes avant le début."
+        en "Your session is about to begin" "A video room opens 10 minutes before the start."
     /// To both: the session took place.
     BookingCompleted "BOOKING_COMPLETED" (USUAL.low())
         fr "Séance terminée" "Votre séance a eu lieu. Merci de votre confiance."

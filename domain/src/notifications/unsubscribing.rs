@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{NotificationType, Preference};
 use crate::error::{Error, Result};
 use crate::ids::UserId;
+use crate::users;
 
 const INVALID: Error = Error::Unusable { code: "TOKEN_INVALID", message: "This link is not valid" };
 
@@ -43,6 +44,8 @@ pub async fn unsubscribe(conn: &mut PgConnection, token: &str) -> Result<()> {
     let key = sqlx::query_scalar!("select mail_key from users where id = $1", user.0);
     let key = key.fetch_optional(&mut *conn).await?.ok_or(INVALID)?;
     proof(key, user, kind).verify_truncated_left(&shown).map_err(|_| INVALID)?;
+    // As whoever replaces them all does, who would else wait for our row and we for theirs.
+    users::lock(&mut *conn, user).await?;
     let usual = Preference::usual(kind);
     sqlx::query!(
         "insert into notification_preferences (user_id, type, in_app, push, mail) values ($1, $2, $3, $4, false)

@@ -183,6 +183,15 @@ pub async fn list(conn: &mut PgConnection, id: MissionId, viewer: Viewer) -> Res
     read(conn, id, viewer).await
 }
 
+/// Whether a report of a mission waits for its client.
+pub(crate) async fn has_unjudged(conn: &mut PgConnection, mission: MissionId) -> Result<bool> {
+    let unjudged = sqlx::query_scalar!(
+        r#"select exists (select from reports where mission_id = $1 and status = 'SUBMITTED') as "unjudged!""#,
+        mission.0,
+    );
+    Ok(unjudged.fetch_one(conn).await?)
+}
+
 /// As [`list`], for a viewer who was admitted before.
 pub(crate) async fn read(conn: &mut PgConnection, id: MissionId, viewer: Viewer) -> Result<Vec<Report>> {
     let own = (viewer.role == Role::Talent).then_some(viewer.user.0);

@@ -215,20 +215,37 @@ async fn is_member(conn: &mut PgConnection, site: Option<EstablishmentId>, user:
 
 /// Who has finished this work and has not said anything of it.
 pub async fn list_silent(conn: &mut PgConnection, of: Work) -> Result<Vec<UserId>> {
-    let (assignment, booking) = match of {
-        Work::Assignment { assignment, .. } => (Some(assignment.0), None),
-        Work::Booking(booking) => (None, Some(booking.0)),
-    };
+    match of {
+        Work::Assignment { assignment, .. } => silent(conn, None, Some(assignment), None).await,
+        Work::Booking(booking) => silent(conn, None, None, Some(booking)).await,
+    }
+}
+
+/// Who has not said anything of some work that is finished in a mission.
+pub(crate) async fn list_silent_on(conn: &mut PgConnection, mission: MissionId) -> Result<Vec<UserId>> {
+    silent(conn, Some(mission), None, None).await
+}
+
+async fn silent(
+    conn: &mut PgConnection,
+    mission: Option<MissionId>,
+    assignment: Option<AssignmentId>,
+    booking: Option<BookingId>,
+) -> Result<Vec<UserId>> {
     let silent = sqlx::query_scalar!(
         r#"select case side when 'CLIENT' then client_id else talent_id end as "user!: UserId"
-             from (select m.client_id, a.talent_id from assignments a join missions m on m.id = a.mission_id
-                    where a.id = $1 and a.status = 'COMPLETED'
+             from (select m.client_id, a.talent_id, a.id as assignment_id, null::uuid as booking_id
+                     from assignments a join missions m on m.id = a.mission_id
+                    where (a.mission_id = $1 or a.id = $2) and a.status = 'COMPLETED'
                    union all
-                   select client_id, talent_id from bookings where id = $2 and status = 'COMPLETED') as done
+                   select client_id, talent_id, null, id from bookings where id = $3 and status = 'COMPLETED') as done
              cross join unnest(enum_range(null::contract_side)) as sides (side)
-            where not exists (select from reviews r where (r.assignment_id = $1 or r.booking_id = $2) and r.side = sides.side)"#,
-        assignment,
-        booking,
+            where not exists (select from reviews r
+                               where (r.assignment_id = done.assignment_id or r.booking_id = done.booking_id)
+                                 and r.side = sides.side)"#,
+        mission.map(|id| id.0),
+        assignment.map(|id| id.0),
+        booking.map(|id| id.0),
     );
     Ok(silent.fetch_all(conn).await?)
 }

@@ -5,7 +5,8 @@ use domain::contracts::{
 };
 use domain::error::Result;
 use domain::ids::{AssignmentId, JobId, UserId};
-use domain::notifications::{About, NewNotification, NotificationType};
+use domain::live::{self, Telling};
+use domain::notifications::{self, About, Channels, NewNotification, NotificationType};
 use domain::signatures::{CodeRequested, Signed};
 use domain::{Tx, messages, users};
 use time::{Duration, OffsetDateTime};
@@ -99,12 +100,19 @@ pub async fn cancelled(tx: &mut Tx, cancelled: &Cancelled) -> Result<()> {
 
 /// A party objects: the other one learns of it by mail too, admins in the app.
 pub async fn disputed(tx: &mut Tx, disputed: &Disputed, now: OffsetDateTime) -> Result<()> {
+    let admins = object(tx, disputed, now).await?;
+    live::tell(tx, now, admins).await
+}
+
+/// As [`disputed`], but for what to tell admins live: the caller has more to tell, and feeds are told last and once.
+pub(super) async fn object(tx: &mut Tx, disputed: &Disputed, now: OffsetDateTime) -> Result<Vec<Telling>> {
     let contract = &disputed.contract;
     let others = contract.people().into_iter().filter(|(side, _)| *side != disputed.by);
     let jobs = others.map(|(_, user)| notice(contract, user, NotificationType::ContractDisputed));
     ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
     let admins = users::list_admins(tx).await?;
-    notices::tell_in_app(tx, &news(contract, admins, NotificationType::ContractDisputed, now), now).await
+    let new = news(contract, admins, NotificationType::ContractDisputed, now);
+    Ok(notifications::insert(tx, &new, Channels::InApp, now).await?.tellings)
 }
 
 /// What a quote had promised is done: its talent learns of it and, where time decided, its client too; what is owed is paid.

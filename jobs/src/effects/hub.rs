@@ -140,19 +140,21 @@ pub async fn reported(tx: &mut Tx, submitted: &Submitted, now: OffsetDateTime) -
     told_and_counted(tx, mission, message, &[], vec![], vec![], now).await
 }
 
-/// A report was accepted: its talent learns of it, its file says so, and what is owed is paid.
-pub async fn validated(tx: &mut Tx, validated: &Validated) -> Result<()> {
+/// A report was accepted: the room and its talent learn of it, its file says so, and what is owed is paid.
+pub async fn validated(tx: &mut Tx, validated: &Validated, now: OffsetDateTime) -> Result<()> {
     let Validated { report, closed } = validated;
-    let told = notice(report.mission_id, report.talent_id, NotificationType::ReportValidated);
-    ledger::enqueue(tx, [told, papers::report(report)]).await?;
+    let notice = notice(report.mission_id, report.talent_id, NotificationType::ReportValidated);
+    ledger::enqueue(tx, [notice, papers::report(report)]).await?;
     growth::worked(tx, report).await?;
-    payments::closed(tx, closed).await
+    payments::closed(tx, closed).await?;
+    let mission = missions::get(tx, report.mission_id).await?;
+    told(tx, &mission, "Un rapport de la mission est validé.", vec![], vec![], now).await
 }
 
 /// Nobody has answered a report in time.
-pub async fn time_up(tx: &mut Tx, time_up: &TimeUp) -> Result<()> {
+pub async fn time_up(tx: &mut Tx, time_up: &TimeUp, now: OffsetDateTime) -> Result<()> {
     match time_up {
-        TimeUp::Validated(accepted) => validated(tx, accepted).await,
+        TimeUp::Validated(accepted) => validated(tx, accepted, now).await,
         TimeUp::Waits { report, mission, client } => {
             let reminder = notice(*mission, *client, NotificationType::ReportDeviates);
             ledger::enqueue(tx, [reminder.once(format!("notify:{report}:time-up"))]).await
@@ -160,16 +162,21 @@ pub async fn time_up(tx: &mut Tx, time_up: &TimeUp) -> Result<()> {
     }
 }
 
-/// A report is contested. Its talent and admins hear of the dispute; where there was one before, only its talent hears of this.
+/// A report is contested: the room learns of it. Its talent and admins hear of the dispute; where there was one before, only its talent
+/// hears of this.
 pub async fn contested(tx: &mut Tx, contested: &Contested, now: OffsetDateTime) -> Result<()> {
     let Contested { report, disputed } = contested;
-    match disputed {
-        Some(disputed) => contracts::disputed(tx, disputed, now).await,
+    let admins = match disputed {
+        Some(disputed) => contracts::object(tx, disputed, now).await?,
         None => {
-            let told = notice(report.mission_id, report.talent_id, NotificationType::ReportContested);
-            ledger::enqueue(tx, [told]).await
+            let notice = notice(report.mission_id, report.talent_id, NotificationType::ReportContested);
+            ledger::enqueue(tx, [notice]).await?;
+            vec![]
         }
-    }
+    };
+    let mission = missions::get(tx, report.mission_id).await?;
+    told(tx, &mission, "Un rapport de la mission est contesté : SocioPulse tranche.", vec![], admins, now)
+        .await
 }
 
 /// Something is not as it should be by now: whoever can do something about it learns of it, once for each look.

@@ -23,12 +23,6 @@ pub async fn tell(tx: &mut Tx, new: &[NewNotification], now: OffsetDateTime) -> 
     live::tell(tx, now, told.tellings).await
 }
 
-/// In the app alone.
-pub(super) async fn tell_in_app(tx: &mut Tx, new: &[NewNotification], now: OffsetDateTime) -> Result<()> {
-    let told = notifications::insert(tx, new, Channels::InApp, now).await?;
-    live::tell(tx, now, told.tellings).await
-}
-
 /// What goes out for those who were told; where several were told at once, each job carries on the cause of its own.
 pub(super) fn jobs<'t>(
     told: &'t Told,

@@ -14,7 +14,7 @@ use domain::payments::payouts::Scheduled;
 use domain::payments::refunds::{Refunded, Requested};
 use domain::payments::settling::Settled;
 use domain::payments::{DisputeStatus, Payment, RefundWay, payouts};
-use domain::{Tx, money};
+use domain::{Tx, missions, money};
 use time::OffsetDateTime;
 
 use super::notices;
@@ -49,7 +49,7 @@ fn alert(what: MoneyTrouble, cause: String, detail: String) -> NewJob {
     NewJob::of(&AlertMoney { cause, what, detail })
 }
 
-/// A payment was looked at: what came of it is told, and what has to go back goes back.
+/// A payment was looked at: what came of it is told, and what has to go back goes back. It ends with rooms and feeds: call it last.
 pub async fn settled(tx: &mut Tx, settled: &Settled, now: OffsetDateTime) -> Result<()> {
     let Settled { payment, paid, booking, closed, failed_refunds, dispute, mismatch } = settled;
     self::closed(tx, closed).await?;
@@ -90,6 +90,10 @@ pub async fn settled(tx: &mut Tx, settled: &Settled, now: OffsetDateTime) -> Res
     ledger::enqueue(tx, jobs).await?;
     if let Some(booking) = booking {
         super::bookings::paid(tx, booking, now).await?;
+    }
+    if let Some(mission) = payment.mission_id.filter(|_| *paid) {
+        let mission = missions::get(tx, mission).await?;
+        super::told(tx, &mission, "Un paiement de la mission est enregistré.", vec![], vec![], now).await?;
     }
     Ok(())
 }

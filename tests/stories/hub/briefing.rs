@@ -31,7 +31,7 @@ impl Shift {
     }
 
     /// How often the room has read these words.
-    async fn said(&self, words: &str) -> usize {
+    pub(super) async fn said(&self, words: &str) -> usize {
         let mission = self.client.get(&format!("{}/{}", super::MISSIONS, self.mission)).await.expect(200);
         let chat = format!("/api/v1/conversations/{}/messages", mission["conversationId"].as_str().unwrap());
         let page = self.client.get(&chat).await.expect(200);
@@ -115,8 +115,11 @@ async fn a_briefing_is_read_before_the_start_and_again_after_each_change() {
 #[tokio::test]
 async fn who_is_assigned_later_finds_the_briefing_and_who_left_finds_it_no_more() {
     let mut shift = Shift::assigned().await;
-    shift.write(briefing(&[])).await;
+    let written = shift.write(briefing(&["Clés"])).await;
     shift.acknowledge(1).await.expect(200);
+    let mark = hub(&shift.mission, &format!("checklist/{}", ids(&written)[0].as_str().unwrap()));
+    let marked = shift.nurse.patch(&mark, json!({ "done": true })).await.expect(200);
+    assert_eq!(marked["checklist"][0]["markedBy"], shift.nurse.id.as_str());
     let second = shift.world.nurse("nora", 2.0).await;
     let leave = format!("{}/{}/withdraw", super::MISSIONS, shift.mission);
     shift.nurse.post(&leave, json!({})).await.expect(200);
@@ -134,6 +137,14 @@ async fn who_is_assigned_later_finds_the_briefing_and_who_left_finds_it_no_more(
         found["readers"],
         json!([{ "assignmentId": found["readers"][0]["assignmentId"], "talentId": second.id }])
     );
+    // That it is done, and not by whom; the client knows.
+    assert_eq!((&found["checklist"][0]["done"], found["checklist"][0].get("markedBy")), (&json!(true), None));
+    let on_one_screen = second.get(&hub(&shift.mission, "hub")).await.expect(200);
+    for seen in [&found, &on_one_screen] {
+        assert!(!seen.to_string().contains(&shift.nurse.id), "{seen}");
+    }
+    let known = shift.client.get(&read).await.expect(200);
+    assert_eq!(known["checklist"][0]["markedBy"], shift.nurse.id.as_str());
     shift.pass(Duration::hours(1)).await;
     shift.world.end().await;
 }
@@ -218,7 +229,9 @@ async fn an_item_is_done_once_however_many_say_so_at_once() {
     let (one, other) = (one.expect(200), other.expect(200));
     assert_eq!(socket.next("mission:updated").await["missionId"], mission.as_str());
     let item = |view: &Value| view["checklist"][0].clone();
-    assert_eq!(item(&one), item(&other), "who was first has done it");
+    assert_eq!(item(&one)["markedAt"], item(&other)["markedAt"], "who was first has done it");
+    let known = [item(&one).get("markedBy").is_some(), item(&other).get("markedBy").is_some()];
+    assert_eq!(known.iter().filter(|known| **known).count(), 1, "each knows of itself");
     let events =
         async || kinds(&client, &mission).await.iter().filter(|kind| *kind == "CHECKLIST_ITEM_DONE").count();
     assert_eq!(events().await, 1);

@@ -13,8 +13,8 @@ use crate::world::{World, mission, rfc3339};
 /// Notifications of tomorrow and of two hours, each with its mails.
 async fn reminded(world: &World, person: &Client) -> [(usize, usize); 2] {
     [
-        told(world, person, "MISSION_TOMORROW", "Votre mission dans 24 heures").await,
-        told(world, person, "MISSION_SOON", "Votre mission dans deux heures").await,
+        told(world, person, "MISSION_TOMORROW", "Votre mission approche").await,
+        told(world, person, "MISSION_SOON", "Votre mission commence bientôt").await,
     ]
 }
 
