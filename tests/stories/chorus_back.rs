@@ -178,8 +178,7 @@ async fn what_a_public_body_paid_goes_back_from_bank_to_bank() {
     // The rest too; nothing is left for the talent, nor what was earned with it.
     let (nurse, place): (Uuid, Uuid) =
         sqlx::query_as("select talent_id, assignment_id from reports").fetch_one(&world.pool).await.unwrap();
-    let earned =
-        AwardPoints { user_id: nurse.into(), action: Action::MissionCompleted, reference: place };
+    let earned = AwardPoints { user_id: nurse.into(), action: Action::MissionCompleted, reference: place };
     world.enqueue(NewJob::of(&earned)).await;
     world.drain().await;
     assert_eq!(points(&public.money.nurse).await, 50);

@@ -103,10 +103,7 @@ async fn a_cancelled_mission_frees_its_talent_and_tells_everybody_once() {
     let mut socket = nurse.socket().await;
     let cancelled =
         client.post(&format!("{path}/cancel"), json!({ "reason": "Fermeture" })).await.expect(200);
-    assert_eq!(
-        (&cancelled["status"], &cancelled["cancellationCents"]),
-        (&json!("CANCELLED"), &json!(half))
-    );
+    assert_eq!((&cancelled["status"], &cancelled["cancellationCents"]), (&json!("CANCELLED"), &json!(half)));
     assert_eq!(
         world.count("select count(*) from assignments where status = 'CANCELLED'").await,
         1,
