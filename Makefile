@@ -32,7 +32,7 @@ audit: ## licences, bans, sources and known vulnerabilities of dependencies
 	@scripts/audit
 
 bench: ## measure a release build on durable servers of its own
-	@scripts/install && cargo build --release --workspace --bins
+	@scripts/install && cargo build --release --bin bench --bin sociopulse-api --bin sociopulse-worker
 	@scripts/bench $(ARGS)
 
 chaos: ## kill, stop, wipe and cut off everything under load, then prove that nothing is lost or doubled (ARGS="--missions 500 --seed 7")

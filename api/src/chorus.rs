@@ -1,9 +1,10 @@
 //! Paying over Chorus Pro: public establishments, later and by invoice.
 
 use domain::chorus::{self, References, Submission};
-use domain::ids::{EstablishmentId, MissionId, PaymentId, RefundId};
-use domain::payments::bank_refunds::{self, Transferred};
-use domain::payments::{reading, refunds};
+use domain::ids::{ContractId, EstablishmentId, MissionId, PaymentId};
+use domain::payments::asking::Bill;
+use domain::payments::reading;
+use domain::sessions::Viewer;
 use jobs::effects;
 use poem::web::Data;
 use poem_openapi::param::Path;
@@ -15,7 +16,7 @@ use uuid::Uuid;
 use crate::App;
 use crate::error::{ApiError, ApiResult};
 use crate::guard::{ActiveClient, AdminOnly, Anyone, Auth};
-use crate::payments::{PaymentView, RefundView};
+use crate::payments::PaymentView;
 use crate::wire::{self, Text, mirror};
 
 #[derive(Debug)]
@@ -25,7 +26,7 @@ mirror! {
     ChorusStatus = domain::chorus::ChorusStatus { Pending, Sent, Paid, Rejected, Withdrawn }
 }
 
-/// What the invoice of this mission is filed under; what is absent is taken from the establishment.
+/// What the invoice is filed under; what is absent is taken from the establishment.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 struct DeferralRequest {
@@ -35,15 +36,6 @@ struct DeferralRequest {
     /// The order (numéro d’engagement).
     #[oai(validator(min_length = 1, max_length = 50))]
     order_reference: Option<Text>,
-}
-
-/// A transfer that somebody has made.
-#[derive(Debug, Object)]
-#[oai(rename_all = "camelCase", deny_unknown_fields)]
-struct TransferMade {
-    /// What the bank calls it.
-    #[oai(validator(min_length = 1, max_length = 100))]
-    reference: Text,
 }
 
 #[derive(ApiResponse)]
@@ -111,6 +103,30 @@ struct CreditLine {
     credit_used_cents: i64,
 }
 
+async fn defer(
+    app: &App,
+    bill: Bill,
+    caller: Viewer,
+    request: DeferralRequest,
+) -> ApiResult<PaymentDeferred> {
+    if !app.chorus {
+        return Err(ApiError::Unavailable {
+            code: "CHORUS_NOT_CONFIGURED",
+            message: "This platform does not speak with Chorus Pro",
+        });
+    }
+    let now = app.clock.now();
+    let references = References {
+        service_code: request.service_code.map(Into::into),
+        order_reference: request.order_reference.map(Into::into),
+    };
+    let mut tx = app.db.begin().await?;
+    let deferred = chorus::defer(&mut tx, bill, &references, caller, now).await?;
+    effects::chorus::deferred(&mut tx, &deferred, now).await?;
+    tx.commit().await?;
+    Ok(PaymentDeferred::Created(Json(deferred.payment.into())))
+}
+
 #[OpenApi(prefix_path = "/api/v1", tag = "wire::Tag::Payments")]
 impl ChorusApi {
     /// Pay for a mission over Chorus Pro
@@ -125,22 +141,22 @@ impl ChorusApi {
         id: Path<Uuid>,
         body: Json<DeferralRequest>,
     ) -> ApiResult<PaymentDeferred> {
-        if !app.chorus {
-            return Err(ApiError::Unavailable {
-                code: "CHORUS_NOT_CONFIGURED",
-                message: "This platform does not speak with Chorus Pro",
-            });
-        }
-        let mut tx = app.db.begin().await?;
-        let references = References {
-            service_code: body.0.service_code.map(Into::into),
-            order_reference: body.0.order_reference.map(Into::into),
-        };
-        let (id, now) = (MissionId(id.0), app.clock.now());
-        let deferred = chorus::defer(&mut tx, id, &references, caller.0, now).await?;
-        effects::chorus::deferred(&mut tx, &deferred).await?;
-        tx.commit().await?;
-        Ok(PaymentDeferred::Created(Json(deferred.payment.into())))
+        defer(&app, Bill::Mission(MissionId(id.0)), caller.0, body.0).await
+    }
+
+    /// Pay for the contract of a quote over Chorus Pro
+    ///
+    /// For public establishments, within their credit line: the invoice is handed in when the contract is completed, by its client or 14
+    /// days after this, and paid by their accountant. Asking again changes nothing.
+    #[oai(path = "/payments/contracts/:id/chorus", method = "post", operation_id = "deferContractPayment")]
+    async fn defer_contract_payment(
+        &self,
+        app: Data<&App>,
+        caller: Auth<ActiveClient>,
+        id: Path<Uuid>,
+        body: Json<DeferralRequest>,
+    ) -> ApiResult<PaymentDeferred> {
+        defer(&app, Bill::Contract(ContractId(id.0)), caller.0, body.0).await
     }
 
     /// Follow an invoice through Chorus Pro
@@ -156,29 +172,6 @@ impl ChorusApi {
         let mut conn = app.db.conn().await?;
         let payment = reading::get_for(&mut conn, PaymentId(id.0), caller.0).await?;
         Ok(Json(chorus::get(&mut conn, payment.id).await?.into()))
-    }
-
-    /// Confirm that a refund was transferred
-    ///
-    /// What a public body had paid goes back from bank to bank: operations are told how much, somebody makes the transfer and says so
-    /// here. Again with the same reference is harmless.
-    #[oai(path = "/admin/refunds/:id/transferred", method = "post", operation_id = "confirmRefundTransfer")]
-    async fn confirm_refund_transfer(
-        &self,
-        app: Data<&App>,
-        caller: Auth<AdminOnly>,
-        id: Path<Uuid>,
-        body: Json<TransferMade>,
-    ) -> ApiResult<Json<RefundView>> {
-        let id = RefundId(id.0);
-        let made = Transferred { by: caller.0.user, reference: body.reference.as_ref() };
-        let mut tx = app.db.begin().await?;
-        if let Some(refunded) = bank_refunds::mark_transferred(&mut tx, id, made, app.clock.now()).await? {
-            effects::payments::refund_transferred(&mut tx, &refunded).await?;
-        }
-        let refund = refunds::get(&mut tx, id).await?;
-        tx.commit().await?;
-        Ok(Json(refund.into()))
     }
 
     /// Give an establishment a credit line

@@ -24,7 +24,7 @@ pub struct ConnectApi;
 mirror! {
     MoneyEvent = domain::ledger::Event {
         Paid, PaidOut, PayoutReversed, Refunded, RefundFailed, DisputeOpened, DisputeWon, DisputeLost, ChorusAccepted, ChorusPaid,
-        ChorusRejected, RefundTransferred, Fee
+        ChorusRejected, RefundTransferred, TransferCovered, Fee
     }
 }
 

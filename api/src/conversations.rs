@@ -295,12 +295,7 @@ impl ConversationsApi {
                 None => (domain::missions::get(&mut tx, mission).await?.client_id, me),
             },
             (Role::Talent, ..) => return Err(ApiError::invalid("talentId", "named by clients only")),
-            (Role::Admin, ..) => {
-                return Err(ApiError::Forbidden {
-                    code: "ROLE_NOT_ALLOWED",
-                    message: "Your role may not do this",
-                });
-            }
+            (Role::Admin, ..) => return Err(guard::ROLE_NOT_ALLOWED),
         };
         let opened = conversations::open_direct(&mut tx, mission, client, talent, app.clock.now()).await?;
         let (Opened::New(id) | Opened::Existing(id)) = opened;

@@ -94,7 +94,7 @@ async fn read(app: &App, file: &StoredFile) -> ApiResult<Bytes> {
     app.storage.get(&file.key).await.map_err(|error| match error {
         storage::Error::Away(cause) => {
             tracing::warn!(%cause, "the storage is away");
-            ApiError::Unavailable { code: "STORAGE_UNAVAILABLE", message: "try again in a moment" }
+            ApiError::Unavailable { code: "STORAGE_UNAVAILABLE", message: "Try again in a moment" }
         }
         lost => ApiError::Internal(lost.to_string()),
     })

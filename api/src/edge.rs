@@ -134,7 +134,7 @@ impl<E: Endpoint> AtTheEdge<E> {
                     Err(ApiError::invalid("", "the body did not arrive in time"))
                 }
                 () = stopped_for(&app.hub, STOPPING_PATIENCE) => {
-                    Err(ApiError::Unavailable { code: "RESTARTING", message: "the server restarts; try again" })
+                    Err(ApiError::Unavailable { code: "RESTARTING", message: "The server restarts; try again" })
                 }
             };
             body = match read {

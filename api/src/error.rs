@@ -20,7 +20,8 @@ pub struct ErrorBody {
     /// The HTTP status.
     #[oai(validator(minimum(value = "400"), maximum(value = "599")))]
     pub status_code: i32,
-    /// For people; may change.
+    /// For people; may change. A refusal of its own code is a sentence. What is wrong with a field is a predicate in lower case, and stands
+    /// behind the field's name: `startDate: must be in the future`.
     #[oai(validator(max_length = 1000))]
     pub message: String,
     #[serde(with = "time::serde::rfc3339")]
@@ -56,6 +57,12 @@ impl FieldError {
 
 fn rfc3339(at: OffsetDateTime) -> String {
     at.format(&Rfc3339).unwrap_or_default()
+}
+
+/// With a capital at its beginning.
+pub fn sentence(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().into_iter().flat_map(char::to_uppercase).chain(rest).collect()
 }
 
 /// What a caller sent comes back at most this long.
@@ -117,6 +124,9 @@ pub enum ApiError {
     },
 }
 
+pub const DATABASE_AWAY: ApiError =
+    ApiError::Unavailable { code: "DATABASE_UNAVAILABLE", message: "Try again in a moment" };
+
 pub type ApiResult<T> = Result<T, ApiError>;
 
 impl ApiError {
@@ -124,12 +134,13 @@ impl ApiError {
         Self::Invalid(vec![FieldError { field: field.into(), message: message.into() }])
     }
 
-    fn parts(&self) -> (StatusCode, &'static str, String) {
+    /// Status, code and message.
+    pub fn parts(&self) -> (StatusCode, &'static str, String) {
         let own = |status, code: &'static str, message: &str| (status, code, message.to_owned());
         match self {
             Self::Invalid(errors) => {
-                let first = errors.first().map_or("invalid request".into(), |e| match e.field.is_empty() {
-                    true => e.message.clone(),
+                let first = errors.first().map_or("Invalid request".into(), |e| match e.field.is_empty() {
+                    true => sentence(&e.message),
                     false => format!("{}: {}", e.field, e.message),
                 });
                 (StatusCode::BAD_REQUEST, "INVALID_REQUEST", first)
@@ -142,33 +153,35 @@ impl ApiError {
                 StatusCode::FORBIDDEN,
                 "SESSION_NOT_OPEN",
                 format!(
-                    "this session may be joined from {}, while it is paid and not over",
+                    "This session may be joined from {}, while it is paid and not over",
                     rfc3339(*opens_at)
                 ),
             ),
-            Self::NotFound { what } => (StatusCode::NOT_FOUND, "NOT_FOUND", format!("{what} not found")),
+            Self::NotFound { what } => {
+                (StatusCode::NOT_FOUND, "NOT_FOUND", sentence(&format!("{what} not found")))
+            }
             Self::MethodNotAllowed { .. } => own(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "METHOD_NOT_ALLOWED",
-                "this path does not have that method",
+                "This path does not have that method",
             ),
             Self::Conflict { code, message } => own(StatusCode::CONFLICT, code, message),
             Self::TooLarge => {
-                own(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", "the body is larger than 1 MiB")
+                own(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", "The body is larger than 1 MiB")
             }
             Self::UnsupportedMediaType => own(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "UNSUPPORTED_MEDIA_TYPE",
-                "the body must be application/json",
+                "The body must be application/json",
             ),
             Self::Unprocessable { code, message } => own(StatusCode::UNPROCESSABLE_ENTITY, code, message),
             Self::TooManyRequests { retry_after } => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "RATE_LIMITED",
-                format!("too many requests; try again in {retry_after} s"),
+                format!("Too many requests; try again in {retry_after} s"),
             ),
             Self::Internal(_) => {
-                own(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "something went wrong on our side")
+                own(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "Something went wrong on our side")
             }
             Self::Unavailable { code, message } => own(StatusCode::SERVICE_UNAVAILABLE, code, message),
         }
@@ -235,7 +248,7 @@ impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
         if domain::error::is_outage(&error) {
             tracing::warn!(%error, "the database is away");
-            return Self::Unavailable { code: "DATABASE_UNAVAILABLE", message: "try again in a moment" };
+            return DATABASE_AWAY;
         }
         Self::Internal(error.to_string())
     }

@@ -107,6 +107,12 @@ rules! {
     AdminOnly = |viewer| viewer.is_admin() && viewer.status == Status::Verified;
 }
 
+pub const ROLE_NOT_ALLOWED: ApiError =
+    ApiError::Forbidden { code: "ROLE_NOT_ALLOWED", message: "Your role may not do this" };
+
+pub const SESSION_ENDED: ApiError =
+    ApiError::Unauthorized { code: "SESSION_ENDED", message: "This session has ended; sign in again" };
+
 fn refusal(viewer: &Viewer) -> ApiError {
     match viewer.status {
         Status::Suspended => {
@@ -116,9 +122,7 @@ fn refusal(viewer: &Viewer) -> ApiError {
             code: "ACCOUNT_NOT_VERIFIED",
             message: "This needs another role or a verified account",
         },
-        Status::Verified | Status::Banned => {
-            ApiError::Forbidden { code: "ROLE_NOT_ALLOWED", message: "Your role may not do this" }
-        }
+        Status::Verified | Status::Banned => ROLE_NOT_ALLOWED,
     }
 }
 
@@ -143,7 +147,7 @@ async fn view<V: View>(app: &App, bearer: &Bearer) -> Result<V, ApiError> {
     let found = V::find(&mut *app.db.conn().await?, claims.sid, app.clock.now()).await?;
     match found {
         Some(view) if view.viewer().user == claims.sub => Ok(view),
-        _ => unauthorized("SESSION_ENDED", "This session has ended; sign in again"),
+        _ => Err(SESSION_ENDED),
     }
 }
 

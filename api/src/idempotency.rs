@@ -13,7 +13,7 @@ use crate::error::ApiError;
 pub const HEADER: &str = "idempotency-key";
 pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-const REUSED: ApiError = ApiError::Unprocessable {
+pub const REUSED: ApiError = ApiError::Unprocessable {
     code: "IDEMPOTENCY_KEY_REUSED",
     message: "This key was used for another request",
 };
@@ -24,7 +24,7 @@ pub struct AtTheDoor;
 
 const AWAY: ApiError = ApiError::Unavailable {
     code: "OUTCOME_UNKNOWN",
-    message: "send the same request with the same key again",
+    message: "Send the same request with the same key again",
 };
 
 /// Operations that ask somebody outside. No transaction may be open meanwhile, so their effect is committed before the answer is
@@ -141,4 +141,15 @@ fn rebuild(answer: Answer) -> Result<Response, ApiError> {
         }
     }
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_outside_is_an_operation() {
+        let document = crate::openapi::Document::get();
+        assert!(ASK_OUTSIDE.iter().all(|operation| document.has_operation(operation)));
+    }
 }

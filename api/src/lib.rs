@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod auth;
 pub mod availability;
+pub mod bank_transfers;
 pub mod batcher;
 pub mod billing;
 pub mod bookings;
@@ -163,8 +164,7 @@ impl App {
 
 /// Every route. The platform's are plain, the product's are in the OpenAPI document.
 pub fn routes(app: App) -> impl poem::IntoEndpoint {
-    let document = openapi::Document::build();
-    let operations = Arc::new(operations::Operations::of(&document));
+    let operations = Arc::new(operations::Operations::of(openapi::Document::get()));
     let dev = app.dev_mailbox.clone();
     let api = dev_mailbox::mount(Route::new(), dev)
         .at("/api/v1/ws", get(live::socket::upgrade).head(live::socket::no_head))
@@ -173,7 +173,7 @@ pub fn routes(app: App) -> impl poem::IntoEndpoint {
         .at("/health/ready", get(health::ready))
         .at("/metrics", get(metrics::render))
         .nest_no_strip("/api/v1", openapi::service());
-    openapi::mount(api, document).data(app.clone()).with(edge::Edge::new(app, operations))
+    openapi::mount(api).data(app.clone()).with(edge::Edge::new(app, operations))
 }
 
 /// Serves on the acceptor until `stop` is cancelled; requests in flight may finish, sockets are closed with 1012.

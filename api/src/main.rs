@@ -76,7 +76,7 @@ async fn main() -> io::Result<()> {
             domain::db::MIGRATOR.run(&mut conn).await.map_err(io::Error::other)
         }
         Command::Openapi { format } => {
-            let document = api::openapi::Document::build();
+            let document = api::openapi::Document::get();
             print!("{}", if matches!(format, Format::Json) { &document.json } else { &document.yaml });
             Ok(())
         }

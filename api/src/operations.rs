@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_request_means_one_operation() {
-        let operations = Operations::of(&Document::build());
+        let operations = Operations::of(Document::get());
         let list = operations.find("GET", "/api/v1/matching/missions").unwrap();
         assert_eq!(list.id, "listMissions");
         assert_eq!(list.stray_parameter("scope=mine&limit=5"), None);

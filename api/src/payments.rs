@@ -6,7 +6,7 @@ use domain::ids::{BookingId, ContractId, MissionId, PaymentId, UserId};
 use domain::parties;
 use domain::payments::asking::{Asked, Bill};
 use domain::payments::refunds::{self, NewRefund};
-use domain::payments::{self, Payment, PaymentMethod, Refund, RefundWay, accounts, asking, reading};
+use domain::payments::{self, Payment, PaymentMethod, Refund, accounts, asking, reading};
 use domain::sessions::Viewer;
 use jobs::effects;
 use poem::web::Data;
@@ -31,6 +31,9 @@ mirror! {
     PaymentStatus = domain::payments::PaymentStatus { RequiresPayment, Processing, Failed, Cancelled, Succeeded }
     DisputeStatus = domain::payments::DisputeStatus { None, Open, Won, Lost }
     RefundStatus = domain::payments::RefundStatus { Pending, Succeeded, Failed }
+    /// STRIPE: asked for by us. EXTERNAL: made on Stripe’s own pages. DISPUTE: taken back through the payer’s bank. BANK: a transfer
+    /// between banks.
+    RefundWay = domain::payments::RefundWay { Stripe, External, Dispute, Bank }
 }
 
 /// A payment that waits for its payer.
@@ -118,17 +121,21 @@ struct RefundRequest {
     reason: Text,
 }
 
-/// A refund under way.
+/// A refund.
 #[derive(Debug, Object)]
-#[oai(rename_all = "camelCase")]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
 pub struct RefundView {
     id: Uuid,
     payment_id: Uuid,
+    way: RefundWay,
     status: RefundStatus,
     #[oai(validator(minimum(value = "1"), maximum(value = "99999999")))]
     amount_cents: i64,
     #[oai(validator(max_length = 500))]
     reason: String,
+    /// Why Stripe refused it.
+    #[oai(validator(max_length = 4000))]
+    failure: Option<String>,
     created_at: OffsetDateTime,
 }
 
@@ -137,9 +144,11 @@ impl From<Refund> for RefundView {
         Self {
             id: refund.id.0,
             payment_id: refund.payment_id.0,
+            way: refund.way.into(),
             status: refund.status.into(),
             amount_cents: refund.amount_cents,
             reason: refund.reason,
+            failure: refund.failure,
             created_at: refund.created_at,
         }
     }
@@ -201,7 +210,7 @@ async fn cancel(provider: &dyn Payments, payment: &Payment, intent: &str) -> Api
 
 async fn ask(app: &App, bill: Bill, caller: Viewer) -> ApiResult<Asked> {
     let mut tx = app.db.begin().await?;
-    let asked = asking::of(&mut tx, bill, caller, app.clock.now()).await?;
+    let asked = asking::of(&mut tx, bill, PaymentMethod::Card, caller, app.clock.now()).await?;
     tx.commit().await?;
     Ok(asked)
 }
@@ -344,7 +353,7 @@ impl PaymentsApi {
         let left = payment.amount_cents - payment.reserved_cents;
         let new = NewRefund {
             cause: &format!("admin:{}", Uuid::now_v7()),
-            way: RefundWay::of(&payment),
+            way: payments::RefundWay::of(&payment),
             amount_cents: body.amount_cents.unwrap_or(left),
             reason: body.reason.as_ref(),
             requested_by: Some(caller.0.user),

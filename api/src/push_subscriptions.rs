@@ -76,7 +76,7 @@ impl App {
 }
 
 const NOT_CONFIGURED: ApiError =
-    ApiError::Unavailable { code: "PUSH_NOT_CONFIGURED", message: "this platform sends no such pushes" };
+    ApiError::Unavailable { code: "PUSH_NOT_CONFIGURED", message: "This platform sends no such pushes" };
 
 #[OpenApi(prefix_path = "/api/v1/notifications", tag = "wire::Tag::Notifications")]
 impl PushSubscriptionsApi {

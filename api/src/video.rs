@@ -95,7 +95,7 @@ impl Sender for VideoServer {
 fn configured(app: &App) -> ApiResult<&LiveKit> {
     app.livekit.as_ref().ok_or(ApiError::Unavailable {
         code: "VIDEO_NOT_CONFIGURED",
-        message: "there is no video server on this platform",
+        message: "There is no video server on this platform",
     })
 }
 
@@ -198,7 +198,7 @@ impl VideoApi {
             |invalid| match invalid {
                 Invalid::Signature => ApiError::Unusable {
                     code: "BAD_SIGNATURE",
-                    message: "this was not signed for this body within the last five minutes",
+                    message: "This was not signed for this body within the last five minutes",
                 },
                 Invalid::Body(_) => ApiError::invalid("", invalid.to_string()),
             },

@@ -31,7 +31,7 @@ const KEPT: Duration = Duration::days(30);
 
 const INVALID: Error =
     Error::Unusable { code: "TOKEN_INVALID", message: "This link is not valid, or was used" };
-const EXPIRED: Error =
+pub const EXPIRED: Error =
     Error::Expired { code: "TOKEN_EXPIRED", message: "This link has expired; ask for another" };
 
 /// What a token proves.

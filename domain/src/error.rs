@@ -21,7 +21,7 @@ pub enum Error {
     /// Its time is over. The code is stable and public.
     #[error("{message}")]
     Expired { code: &'static str, message: &'static str },
-    /// A value that only the database could judge.
+    /// A value of the request that cannot be taken, and what is wrong with it: a predicate, in lower case, behind the field's name.
     #[error("{field}: {message}")]
     Invalid { field: &'static str, message: &'static str },
     #[error(transparent)]

@@ -32,6 +32,7 @@ macro_rules! ids {
 ids!(
     ApplicationId,
     AssignmentId,
+    BankTransferId,
     BookingId,
     ChecklistItemId,
     ContractId,

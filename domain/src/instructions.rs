@@ -167,7 +167,7 @@ pub async fn write(
             Some(kept) => match known.iter().position(|id| *id == kept) {
                 Some(at) => ids.push(known.swap_remove(at).0),
                 None => {
-                    let message = "names an item, once, of the present checklist, or none";
+                    let message = "must not name an item twice, or one that is not of the present checklist";
                     return Err(Error::Invalid { field: "checklist", message });
                 }
             },

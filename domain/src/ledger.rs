@@ -8,10 +8,9 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::ids::UserId;
+use crate::ids::{PaymentId, RefundId, UserId};
 use crate::money;
-use crate::payments::refunds::FailedRefund;
-use crate::payments::{Payment, PaymentMethod, Payout, Refund, RefundWay};
+use crate::payments::{BankTransfer, FailedRefund, Payment, PaymentMethod, Payout, Refund, RefundWay};
 
 /// VAT on the platform's commission, which contains it.
 pub const COMMISSION_VAT_BPS: i32 = 2_000;
@@ -47,6 +46,7 @@ pub enum Event {
     ChorusPaid,
     ChorusRejected,
     RefundTransferred,
+    TransferCovered,
     Fee,
 }
 
@@ -103,7 +103,7 @@ const fn ours(account: Account, cents: i64) -> Posting {
 struct About<'a> {
     payment: Option<&'a Payment>,
     payout: Option<&'a Payout>,
-    refund: Option<&'a Refund>,
+    refund: Option<RefundId>,
     source: Option<&'a str>,
 }
 
@@ -146,7 +146,7 @@ pub async fn payout_reversed(
     now: OffsetDateTime,
 ) -> Result<bool> {
     let talent = Posting { account: Account::Talent, owner: Some(payment.talent_id), cents: -cents };
-    let about = About { refund: Some(refund), source: Some(reversal), ..About::payment(payment) };
+    let about = About { refund: Some(refund.id), source: Some(reversal), ..About::payment(payment) };
     let cause = format!("payout-reversed:{}", refund.id);
     post(conn, Event::PayoutReversed, &cause, about, [talent, ours(Account::Stripe, cents)], now).await
 }
@@ -166,7 +166,8 @@ pub async fn payout_reversed_elsewhere(
     post(conn, Event::PayoutReversed, &cause, about, [talent, ours(Account::Stripe, cents)], now).await
 }
 
-/// A refund went through, or is owed to a public body, or a bank took the money back: `returned` had gone back before it.
+/// A refund went through, or is owed, or a bank took the money back: `returned` had gone back before it. What is more than the
+/// payment still had to give is lost.
 pub async fn refunded(
     conn: &mut PgConnection,
     payment: &Payment,
@@ -183,22 +184,37 @@ pub async fn refunded(
         (RefundWay::Stripe | RefundWay::External, PaymentMethod::Chorus) => (Event::Refunded, Account::Bank),
     };
     let shares = Shares::going_back(payment, returned, cents).postings(payment.talent_id, 1);
-    let postings = shares.into_iter().chain([ours(from, -cents)]);
-    let about = About { refund: Some(refund), source, ..About::payment(payment) };
+    let beyond = cents - shares.iter().map(|share| share.cents).sum::<i64>();
+    let postings = shares.into_iter().chain([ours(from, -cents), ours(Account::Losses, beyond)]);
+    let about = About { refund: Some(refund.id), source, ..About::payment(payment) };
     post(conn, event, &format!("refunded:{}", refund.id), about, postings, now).await
 }
 
-/// What was owed to a public body left our bank.
+/// What was owed left our bank.
 pub async fn refund_transferred(
     conn: &mut PgConnection,
     payment: &Payment,
-    refund: &Refund,
+    transfer: &BankTransfer,
     now: OffsetDateTime,
 ) -> Result<bool> {
-    let postings = [ours(Account::OwedBack, refund.amount_cents), ours(Account::Bank, -refund.amount_cents)];
-    let about = About { refund: Some(refund), ..About::payment(payment) };
-    let cause = format!("refund-transferred:{}", refund.id);
+    let postings = [ours(Account::OwedBack, transfer.cents()), ours(Account::Bank, -transfer.cents())];
+    let about = About { refund: transfer.refund_id, ..About::payment(payment) };
+    let cause = format!("refund-transferred:{}", transfer.refund());
     post(conn, Event::RefundTransferred, &cause, about, postings, now).await
+}
+
+/// What was owed had come to its payer in another way, and was lost there: it is neither owed nor lost.
+pub async fn transfer_covered(
+    conn: &mut PgConnection,
+    payment: &Payment,
+    transfer: &BankTransfer,
+    cents: i64,
+    now: OffsetDateTime,
+) -> Result<bool> {
+    let postings = [ours(Account::OwedBack, cents), ours(Account::Losses, -cents)];
+    let about = About { refund: transfer.refund_id, ..About::payment(payment) };
+    let cause = format!("transfer-covered:{}:{}", transfer.id, transfer.covered_cents + cents);
+    post(conn, Event::TransferCovered, &cause, about, postings, now).await
 }
 
 /// A refund came back: its payer is owed it again. The shares stay with what they were taken for, on paper and in here.
@@ -311,7 +327,7 @@ async fn post(
         cause,
         about.payment.map(|payment| payment.id.0),
         about.payout.map(|payout| payout.id.0),
-        about.refund.map(|refund| refund.id.0),
+        about.refund.map(|refund| refund.0),
         about.source,
         now,
         accounts as Vec<Account>,
@@ -329,6 +345,17 @@ pub async fn of_source(conn: &mut PgConnection, source: &str, came_back: bool) -
           where e.source_id = $1 and e.event <> 'FEE' and (e.event = 'REFUND_FAILED') = $2 and p.account = 'STRIPE'",
         source,
         came_back,
+    );
+    Ok(cents.fetch_one(conn).await?)
+}
+
+/// What went to the payer of a payment beyond what there was of it.
+pub async fn lost(conn: &mut PgConnection, payment: PaymentId) -> Result<i64> {
+    let cents = sqlx::query_scalar!(
+        r#"select coalesce(sum(p.amount_cents), 0)::bigint as "cents!"
+             from ledger_entries e join ledger_postings p on p.entry_id = e.id
+            where e.payment_id = $1 and p.account = 'LOSSES'"#,
+        payment.0,
     );
     Ok(cents.fetch_one(conn).await?)
 }

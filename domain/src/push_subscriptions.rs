@@ -83,7 +83,7 @@ pub async fn subscribe(
     );
     let subscription = subscription.fetch_optional(&mut **tx).await?.ok_or(Error::Conflict {
         code: "PUSH_SUBSCRIPTION_TAKEN",
-        message: "this endpoint belongs to somebody else, with other keys",
+        message: "This endpoint belongs to somebody else, with other keys",
     })?;
     sqlx::query!(
         "delete from push_subscriptions

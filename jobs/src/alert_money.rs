@@ -36,7 +36,7 @@ pub enum MoneyTrouble {
     ChorusStuck,
     /// A public body has not paid in 45 days.
     ChorusOverdue,
-    /// What a public body had paid is to be transferred back, by a person.
+    /// A refund is to be transferred from bank to bank, by a person.
     TransferDue,
 }
 
@@ -54,7 +54,7 @@ impl MoneyTrouble {
             Self::ChorusRejected => "Facture refusée par Chorus Pro : elle est annulée par un avoir",
             Self::ChorusStuck => "Facture en attente d’une action sur le portail Chorus Pro",
             Self::ChorusOverdue => "Facture Chorus Pro impayée après 45 jours",
-            Self::TransferDue => "Virement bancaire à faire vers un établissement public",
+            Self::TransferDue => "Virement bancaire à faire : un remboursement est dû",
         }
     }
 }

@@ -21,6 +21,7 @@ impl Job for CheckAssignment {
             Look::Start => "start",
             Look::Report => "report",
             Look::ReportAgain => "report-again",
+            Look::GiveUp => "give-up",
         };
         Some(format!("check-assignment:{}:{look}", self.assignment_id))
     }

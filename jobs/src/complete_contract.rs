@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use crate::ledger::{Job, Policy};
 use crate::queues;
 
-/// Counts the paid contract of a quote as completed when nobody has said anything for so long.
+/// Counts the contract of a quote that is paid, or deferred, as completed when nobody has said anything for so long.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CompleteContract {

@@ -1,5 +1,5 @@
 //! A client of the platform, as a front end would write it: HTTP and one WebSocket. Used by the stories, the demo and the
-//! benchmark; it knows nothing that the OpenAPI document and the README do not say.
+//! benchmark; it knows nothing that the OpenAPI document does not say, whose description holds the contract of the socket.
 // An object of Stripe in one `json!`.
 #![recursion_limit = "256"]
 #![expect(clippy::expect_used, clippy::panic, reason = "a client of tests fails by panicking")]

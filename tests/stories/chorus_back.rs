@@ -1,13 +1,17 @@
 //! What a public body owes is what was accepted; and what goes back to it is a credit note, and a transfer between banks.
 
+use domain::growth::points::Action;
 use domain::surcharges;
 use futures_util::future::join_all;
+use jobs::AwardPoints;
+use jobs::ledger::NewJob;
 use serde_json::{Value, json};
 use time::Duration;
 use uuid::Uuid;
 
 use crate::chorus::Public;
 use crate::contracts::{again, told};
+use crate::growth::points;
 use crate::hub::start_of;
 use crate::letters::letters;
 
@@ -155,27 +159,34 @@ async fn what_a_public_body_paid_goes_back_from_bank_to_bank() {
     let taken = "select count(*) from chorus_credits where status = 'PAID' and state = 'MISE_EN_PAIEMENT'";
     assert_eq!(public.money.world.count(taken).await, 1);
 
-    let made = format!("/api/v1/admin/refunds/{id}/transferred");
-    public.money.client.post(&made, json!({ "reference": "VIR-1" })).await.expect(403);
-    public.money.admin.post(&made, json!({ "reference": "" })).await.expect(400);
-    let nowhere = format!("/api/v1/admin/refunds/{}/transferred", Uuid::now_v7());
-    public.money.admin.post(&nowhere, json!({ "reference": "VIR-1" })).await.expect(404);
-    let confirm = || public.money.admin.post(&made, json!({ "reference": "VIR-1" }));
-    for answer in join_all((0..5).map(|_| confirm())).await {
-        assert_eq!(answer.expect(200)["status"], "SUCCEEDED");
+    let [due] = &public.money.transfers(false).await[..] else { panic!("one transfer") };
+    assert_eq!((&due["why"], &due["amountCents"]), (&json!("PUBLIC_BODY"), &json!(5_000)));
+    for answer in join_all((0..5).map(|_| public.money.transfer(due, "VIR-1"))).await {
+        assert_eq!(answer.expect(200)["reference"], "VIR-1");
     }
-    let other = public.money.admin.post(&made, json!({ "reference": "VIR-2" })).await;
-    other.expect_error(409, "NO_TRANSFER_DUE");
+    public.money.transfer(due, "VIR-2").await.expect_error(409, "NO_TRANSFER_DUE");
+    public.money.transfer(&json!({ "id": Uuid::now_v7() }), "VIR-1").await.expect(404);
+    public.money.by_bank(&id).await.expect_error(409, "REFUND_NOT_FAILED");
     public.money.drain().await;
+    assert_eq!(public.money.world.count("select count(*) from refunds where status = 'SUCCEEDED'").await, 1);
     let ledger = public.money.ledger().await;
     assert_eq!((&ledger["BANK"], &ledger["OWED_BACK"]), (&json!(cents - 5_000), &Value::Null));
     assert_eq!(public.money.payment(&payment).await["refundedCents"], 5_000);
     let (world, client) = (&public.money.world, &public.money.client);
     assert_eq!(told(world, client, "REFUND_MADE", "Remboursement effectué").await, (1, 1));
 
-    // The rest too; nothing is left for the talent.
+    // The rest too; nothing is left for the talent, nor what was earned with it.
+    let (nurse, place): (Uuid, Uuid) =
+        sqlx::query_as("select talent_id, assignment_id from reports").fetch_one(&world.pool).await.unwrap();
+    let earned = AwardPoints { user_id: nurse.into(), action: Action::MissionCompleted, reference: place };
+    world.enqueue(NewJob::of(&earned)).await;
+    world.drain().await;
+    assert_eq!(points(&public.money.nurse).await, 50);
     public.money.admin.post(&refund, json!({ "reason": "Tout" })).await.expect(201);
     public.money.drain().await;
+    assert_eq!(points(&public.money.nurse).await, 0);
+    again(&public.money.world, "award-points").await;
+    assert_eq!(points(&public.money.nurse).await, 0, "not earned any more");
     assert_eq!(public.money.ledger().await, json!({ "BANK": cents - 5_000, "OWED_BACK": 5_000 - cents }));
     public.money.check().await;
     public.wait(Duration::seconds(10)).await;

@@ -1,5 +1,6 @@
 //! Refunds that Stripe took and that the payer's bank sends back days later: the money is owed again, whatever is told in which order.
 
+use futures_util::future::join_all;
 use jobs::ReconcileStripe;
 use jobs::ledger::NewJob;
 use serde_json::{Value, json};
@@ -7,6 +8,7 @@ use tests::stripe_sandbox::{Armed, Fault};
 use time::Duration;
 use uuid::Uuid;
 
+use crate::contracts::told;
 use crate::letters::{Letter, letters};
 use crate::market::{BOOKINGS, SERVICES, id, offer};
 use crate::money::Money;
@@ -56,6 +58,26 @@ async fn a_refund_that_comes_back_is_owed_to_the_client_again() {
     money.world.enqueue(NewJob::of(&ReconcileStripe {})).await;
     money.drain().await;
     assert!(alerts(&money, "Écart").is_empty());
+    money.check().await;
+
+    // It goes back by bank, and its payer hears of it once more.
+    money.return_all().await;
+    assert_eq!(told(&money.world, &money.client, "REFUND_MADE", "Remboursement effectué").await, (1, 1));
+    let [due] = &money.transfers(false).await[..] else { panic!("one transfer") };
+    assert_eq!((&due["why"], &due["amountCents"]), (&json!("REFUND_CAME_BACK"), &json!(10_000)));
+    for answer in join_all((0..5).map(|_| money.transfer(due, "VIR-1"))).await {
+        answer.expect(200);
+    }
+    money.transfer(due, "VIR-2").await.expect_error(409, "NO_TRANSFER_DUE");
+    money.drain().await;
+    let ledger = money.ledger().await;
+    assert_eq!((&ledger["OWED_BACK"], &ledger["BANK"]), (&Value::Null, &json!(-10_000)));
+    assert_eq!(money.payment(&payment).await["refundedCents"], 10_000);
+    assert_eq!(told(&money.world, &money.client, "REFUND_MADE", "Remboursement effectué").await, (2, 2));
+    let seen = money.client.get("/api/v1/me/transactions").await.expect(200);
+    let seen: Vec<_> =
+        seen["items"].as_array().unwrap().iter().map(|item| item["amountCents"].clone()).collect();
+    assert_eq!(seen, [10_000, -10_000, 10_000, -20_000]);
     money.check().await;
     money.world.end().await;
 }

@@ -2,7 +2,6 @@
 
 use domain::growth::points::Action;
 use domain::ids::UserId;
-use futures_util::future::join_all;
 use jobs::ledger::NewJob;
 use jobs::{AwardPoints, CheckPoints};
 use serde_json::{Value, json};
@@ -218,9 +217,8 @@ async fn a_thousand_awards_to_one_person_at_once_are_all_there() {
     // And what an admin gives meanwhile.
     let admin = market.world.admin().await;
     let adjust = format!("/api/v1/admin/users/{}/points", market.client.id);
-    let gifts = (0..10).map(|_| admin.post(&adjust, json!({ "points": -7, "reason": "Correction" })));
-    for gift in join_all(gifts).await {
-        gift.expect(201);
+    for _ in 0..10 {
+        admin.post(&adjust, json!({ "points": -7, "reason": "Correction" })).await.expect(201);
     }
     let given = "select count(*) from point_entries where action = 'REVIEW_GIVEN'";
     // Step by step, each of which may take as long as a story waits.
@@ -240,10 +238,17 @@ async fn a_thousand_awards_to_one_person_at_once_are_all_there() {
 async fn work_that_is_paid_back_as_a_whole_takes_its_points_along_once() {
     let mut money = Money::new().await;
     let (mission, payment) = money.paid().await;
-    held(&mut money, &mission, 480).await;
+    held(&mut money, &mission, 540).await;
     money.client.post(&format!("/api/v1/missions/{mission}/report/validate"), json!({})).await.expect(200);
     money.drain().await;
     assert_eq!(points(&money.nurse).await, 150);
+    let supplement = money.intent(&mission).await;
+    money.stripe.pay(&money.intent_of(&supplement).await);
+    money.drain().await;
+    let refund = format!("/api/v1/payments/{}/refund", supplement["paymentId"].as_str().unwrap());
+    money.admin.post(&refund, json!({ "reason": "Heures déjà réglées" })).await.expect(201);
+    money.drain().await;
+    assert_eq!(points(&money.nurse).await, 150, "a supplement is not the work");
     let refund = format!("/api/v1/payments/{payment}/refund");
     money.admin.post(&refund, json!({ "amountCents": 5_000, "reason": "Geste" })).await.expect(201);
     money.drain().await;

@@ -22,7 +22,7 @@ async fn filled(world: &World, client: &Client, nurse: &Client) -> (String, Valu
 }
 
 #[test]
-fn the_price_changes_exactly_at_24_and_2_hours() {
+fn the_price_changes_exactly_at_24_and_2_hours_and_when_nobody_came() {
     // A Tuesday by day: what nights and feast days add is told in `domain::surcharges`.
     let start = time::macros::datetime!(2026-06-02 08:00 UTC);
     let price = |notice: Duration, amounts: &[i64]| {
@@ -71,7 +71,8 @@ fn the_price_changes_exactly_at_24_and_2_hours() {
     assert_eq!(price(Duration::hours(24) - micro, &two), (40_000, 5_000, 20_000));
     assert_eq!(price(Duration::hours(2), &two), (40_000, 5_000, 20_000));
     assert_eq!(price(Duration::hours(2) - micro, &two), (40_000, 10_000, 40_000));
-    assert_eq!(price(-Duration::HOUR, &two), (40_000, 10_000, 40_000));
+    assert_eq!(price(-Duration::minutes(15) + micro, &two), (40_000, 10_000, 40_000));
+    assert_eq!(price(-Duration::minutes(15), &two), (40_000, 0, 0), "nobody came");
     assert_eq!(price(Duration::HOUR, &[]), (0, 10_000, 0), "nobody had signed");
     assert_eq!(price(Duration::hours(3), &[1_001, 1_001]), (2_002, 5_000, 1_002), "half a cent up, for each");
 }
@@ -97,14 +98,12 @@ async fn a_cancelled_mission_frees_its_talent_and_tells_everybody_once() {
     let price = client.get(&format!("{path}/cancellation")).await.expect(200);
     let at = |field: &str| OffsetDateTime::parse(posted[field].as_str().unwrap(), &Rfc3339).unwrap();
     let planned = surcharges::price(at("startDate"), at("endDate"), 2_500).total_cents;
-    assert_eq!((&price["plannedCents"], &price["priceCents"]), (&json!(planned), &json!(planned / 2)));
+    let half = (planned + 1) / 2;
+    assert_eq!((&price["plannedCents"], &price["priceCents"]), (&json!(planned), &json!(half)));
     let mut socket = nurse.socket().await;
     let cancelled =
         client.post(&format!("{path}/cancel"), json!({ "reason": "Fermeture" })).await.expect(200);
-    assert_eq!(
-        (&cancelled["status"], &cancelled["cancellationCents"]),
-        (&json!("CANCELLED"), &json!(planned / 2))
-    );
+    assert_eq!((&cancelled["status"], &cancelled["cancellationCents"]), (&json!("CANCELLED"), &json!(half)));
     assert_eq!(
         world.count("select count(*) from assignments where status = 'CANCELLED'").await,
         1,

@@ -220,3 +220,47 @@ async fn whatever_was_asked_for_before_ends_at_the_accepted_minutes() {
     money.check().await;
     money.world.end().await;
 }
+
+#[tokio::test]
+async fn what_nobody_begins_costs_nothing() {
+    let mut money = Money::new().await;
+    let (mission, payment) = money.paid().await;
+    let path = format!("/api/v1/matching/missions/{mission}");
+    let start = start_of(&money.client, &mission).await;
+    money.advance(start + Duration::minutes(14) - money.world.clock.now());
+    money.return_all().await;
+    let price = format!("{path}/cancellation");
+    assert_eq!(money.client.get(&price).await.expect(200)["priceCents"], 20_000, "the talent may be late");
+    money.cancelled(&mission, -Duration::minutes(15)).await;
+    money.drain().await;
+    assert_eq!(money.client.get(&path).await.expect(200)["cancellationCents"], 0);
+    assert_eq!(money.payment(&payment).await["refundedCents"], 20_000);
+    assert_eq!(money.ledger().await, json!({}));
+    money.check().await;
+    money.world.end().await;
+
+    // Nor where its client does nothing: a week after its end nobody can begin it any more.
+    let mut money = Money::new().await;
+    let (mission, payment) = money.paid().await;
+    let path = format!("/api/v1/matching/missions/{mission}");
+    let start = start_of(&money.client, &mission).await;
+    money.advance(start + Duration::hours(7 * 24 + 7) - money.world.clock.now());
+    money.drain().await;
+    money.return_all().await;
+    assert_eq!(money.client.get(&path).await.expect(200)["status"], "ASSIGNED");
+    assert_eq!(money.client.get("/api/v1/missions/active/count").await.expect(200)["active"], 1);
+    money.advance(Duration::hours(1));
+    money.return_all().await;
+    money.drain().await;
+    again(&money.world, "check-assignment").await;
+    let seen = money.client.get(&path).await.expect(200);
+    assert_eq!((&seen["status"], &seen["cancelCause"]), (&json!("CANCELLED"), &json!("NOT_STARTED")));
+    assert_eq!(money.client.get("/api/v1/missions/active/count").await.expect(200)["active"], 0);
+    for person in [&money.client, &money.nurse] {
+        assert_eq!(told(&money.world, person, "MISSION_CANCELLED", "").await.0, 1);
+    }
+    assert_eq!(money.payment(&payment).await["refundedCents"], 20_000);
+    assert_eq!(money.ledger().await, json!({}));
+    money.check().await;
+    money.world.end().await;
+}

@@ -11,7 +11,7 @@ use crate::mailer::Letter;
 pub async fn run(job: AlertOperations, run: Run<App>) -> JobResult {
     // Given back before the call to the outside.
     let mission = missions::get(&mut *run.app.db.conn().await?, job.mission_id).await?;
-    if !mission.takes_people(run.app.clock.now()) {
+    if !mission.takes_people(run.now()) {
         return run.done_without_effects();
     }
     let link = format!("{}/missions/{}", run.app.mailer.frontend_url(), mission.id);

@@ -15,7 +15,7 @@ pub async fn run(job: AlertUnfilled, run: Run<App>) -> JobResult {
             (NotificationType::MissionDeadline, mission.start_date == start_date)
         }
     };
-    if !due || !mission.takes_people(run.app.clock.now()) {
+    if !due || !mission.takes_people(run.now()) {
         return run.done_without_effects();
     }
     effects::unfilled(&mut tx, &mission, kind, run.id()).await?;

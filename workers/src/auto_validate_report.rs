@@ -6,7 +6,7 @@ use crate::engine::{JobResult, Run};
 
 /// Harmless when the report was decided, or is being decided by an admin.
 pub async fn run(job: AutoValidateReport, run: Run<App>) -> JobResult {
-    let now = run.app.clock.now();
+    let now = run.now();
     let mut tx = run.begin().await?;
     let Some(time_up) = reports::validate_by_time(&mut tx, job.report_id, now).await? else {
         return run.done_without_effects();

@@ -7,7 +7,7 @@ use crate::engine::{JobResult, Part, Run};
 /// The log knows what was given before; a second delivery finds it there. Awards that wait together share a transaction, in the
 /// order of their users, whose rows it holds.
 pub async fn run(mut jobs: Vec<Part<AwardPoints>>, run: Run<App>) -> JobResult {
-    let now = run.app.clock.now();
+    let now = run.now();
     jobs.sort_by_key(|part| part.job.user_id);
     let mut tx = run.begin().await?;
     let mut awarded = Vec::new();

@@ -6,7 +6,7 @@ use crate::engine::{JobResult, Run};
 
 /// One transaction, and the mission's row remembers that it was done.
 pub async fn run(job: CancelCascade, run: Run<App>) -> JobResult {
-    let now = run.app.clock.now();
+    let now = run.now();
     let mut tx = run.begin().await?;
     let Some(cascade) = missions::mark_cascaded(&mut tx, job.mission_id, now).await? else {
         return run.done_without_effects();

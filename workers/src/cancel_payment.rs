@@ -29,7 +29,7 @@ pub async fn run(job: CancelPayment, run: Run<App>) -> JobResult {
         }
     }
     let mut tx = run.begin().await?;
-    if !asking::mark_cancelled(&mut tx, &payment, run.app.clock.now()).await? {
+    if !asking::mark_cancelled(&mut tx, &payment, run.now()).await? {
         return Err(JobError::Retry("Stripe was asked for it meanwhile".to_owned()));
     }
     run.done(tx).await
@@ -38,7 +38,7 @@ pub async fn run(job: CancelPayment, run: Run<App>) -> JobResult {
 /// What Chorus has cannot be taken back from here.
 async fn withdraw(payment: &Payment, run: Run<App>) -> JobResult {
     let mut tx = run.begin().await?;
-    match chorus::withdraw(&mut tx, payment.id, run.app.clock.now()).await? {
+    match chorus::withdraw(&mut tx, payment.id, run.now()).await? {
         Some(withdrawn) => effects::chorus::taken_back(&mut tx, &withdrawn).await?,
         None => effects::chorus::called_off(&mut tx, payment).await?,
     }

@@ -39,7 +39,8 @@ pub struct Config {
     /// Address to serve Prometheus metrics on (`0.0.0.0:9464`); none when empty.
     #[arg(long, env = "WORKER_METRICS", default_value = "")]
     pub worker_metrics: String,
-    /// Operations address that is mailed at once when a CRITICAL mission is posted, a message reported, or money needs a person; nobody when empty.
+    /// Operations address that is mailed at once when a CRITICAL mission is posted, a message reported, or money or points need a person;
+    /// nobody when empty.
     #[arg(long, env = "ALERT_EMAIL", default_value = "")]
     pub alert_email: String,
     /// Address service that speaks the protocol of the Base Adresse Nationale; none when empty, and missions without

@@ -9,7 +9,7 @@ const BATCH: i64 = 2_000;
 
 /// Batch by batch, each marked and its mails enqueued in one transaction, whose first statement keeps a second run out.
 pub async fn run(_: DigestUnread, run: Run<App>) -> JobResult {
-    let until = run.app.clock.now() - UNREAD_FOR;
+    let until = run.now() - UNREAD_FOR;
     loop {
         let mut tx = run.begin().await?;
         let Some(unread) = unread_digests::mark_next(&mut tx, until, BATCH).await? else {

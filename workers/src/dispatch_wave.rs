@@ -11,7 +11,7 @@ use crate::engine::{JobResult, Run};
 ///
 /// The mission's row says which wave of which round was sent last: a second delivery finds its own there.
 pub async fn run(job: DispatchWave, run: Run<App>) -> JobResult {
-    let now = run.app.clock.now();
+    let now = run.now();
     let mut tx = run.begin().await?;
     let locked = missions::lock_for_wave(&mut tx, job.mission_id, job.round, job.wave, now).await?;
     let Some(mission) = locked else { return run.done_without_effects() };

@@ -6,7 +6,7 @@ use crate::engine::{JobResult, Run};
 
 /// Harmless when there is a contract already, or nothing left to agree on.
 pub async fn run(job: DraftContract, run: Run<App>) -> JobResult {
-    let now = run.app.clock.now();
+    let now = run.now();
     let mut tx = run.begin().await?;
     let issued = match job.of {
         ContractOf::Assignment(id) => contracts::draft_for_assignment(&mut tx, id, now).await?,

@@ -10,7 +10,7 @@ const MOST: i64 = 500;
 /// Asks for each missing contract; one that is being drafted is not asked for twice.
 pub async fn run(_: DraftMissingContracts, run: Run<App>) -> JobResult {
     let mut tx = run.begin().await?;
-    let missing = contracts::list_undrafted(&mut tx, run.app.clock.now(), MOST).await?;
+    let missing = contracts::list_undrafted(&mut tx, run.now(), MOST).await?;
     if missing.is_empty() {
         return run.done_without_effects();
     }

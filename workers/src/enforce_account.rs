@@ -12,7 +12,7 @@ use crate::engine::{JobError, JobResult, Run};
 ///
 /// Each step is harmless when repeated, so a second run, or one that comes after the next decision, ends in the same state.
 pub async fn run(job: EnforceAccount, run: Run<App>) -> JobResult {
-    let now = run.app.clock.now();
+    let now = run.now();
     let user = job.user_id;
     let mut conn = run.app.db.conn().await?;
     let status = users::get(&mut conn, user).await?.status;
@@ -68,7 +68,7 @@ pub async fn run(job: EnforceAccount, run: Run<App>) -> JobResult {
 /// The points of somebody who is banned, and what their registration gave to whoever recommended the platform: one user's row at a
 /// time.
 async fn take_back(run: &Run<App>, user: UserId) -> Result<(), JobError> {
-    let now = run.app.clock.now();
+    let now = run.now();
     let mut tx = run.begin().await?;
     points::reverse_all(&mut tx, user, now).await?;
     let referrer = referrals::find_referrer(&mut tx, user).await?;

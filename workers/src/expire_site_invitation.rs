@@ -6,6 +6,6 @@ use crate::engine::{JobResult, Run};
 
 pub async fn run(job: ExpireSiteInvitation, run: Run<App>) -> JobResult {
     let mut tx = run.begin().await?;
-    members::expire(&mut tx, job.invitation_id, run.app.clock.now()).await?;
+    members::expire(&mut tx, job.invitation_id, run.now()).await?;
     run.done(tx).await
 }

@@ -20,7 +20,7 @@ pub async fn run(job: GeocodeAddress, run: Run<App>) -> JobResult {
         return run.done_without_effects();
     };
 
-    let now = run.app.clock.now();
+    let now = run.now();
     let mut tx = run.begin().await?;
     match job.of {
         AddressOf::Profile(user) => {

@@ -14,7 +14,7 @@ pub async fn run(job: GeocodeMission, run: Run<App>) -> JobResult {
     let address = mission.place();
     let point = geocoder::locate(&*geocoder, &run.app, &address).await?;
 
-    let now = run.app.clock.now();
+    let now = run.now();
     let mut tx = run.begin().await?;
     if let Some(point) = point {
         let Some(mission) = missions::set_point(&mut tx, job.mission_id, &address, point).await? else {

@@ -73,13 +73,14 @@ use domain::{Clock, Db};
 use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
-use engine::Handlers;
+use engine::{Handlers, Run};
 use geocoder::{Ban, Budget, Geocoder};
 use jobs::schedule::SCHEDULE;
 use livekit::LiveKit;
 use mailer::Mailer;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use storage::Storage;
+use time::OffsetDateTime;
 
 /// What handlers work with.
 #[derive(Clone, Debug)]
@@ -87,7 +88,7 @@ pub struct App {
     pub db: Db,
     pub clock: Clock,
     pub mailer: Arc<Mailer>,
-    /// Who is told of CRITICAL missions and of reported messages.
+    /// Who is told of CRITICAL missions, of reported messages, and of money or points that need a person.
     pub alert_email: Option<String>,
     /// Who is asked where an address is; nobody, when none is configured.
     pub geocoder: Option<Arc<dyn Geocoder>>,
@@ -105,6 +106,14 @@ pub struct App {
     pub push: push::Services,
     /// Where the API says who is there.
     pub redis: redis::aio::ConnectionManager,
+}
+
+impl Run<App> {
+    /// Not before the job was due: a timer that this host's clock thinks early would find that its time has not come, and it comes
+    /// only once.
+    pub fn now(&self) -> OffsetDateTime {
+        self.app.clock.now().max(self.due_at())
+    }
 }
 
 /// Every kind of job and who runs it.

@@ -11,6 +11,6 @@ pub async fn run(job: LockChat, run: Run<App>) -> JobResult {
     let Some(locked) = locked else {
         return run.done_without_effects();
     };
-    effects::conversations::chat_locked(&mut tx, locked, run.app.clock.now()).await?;
+    effects::conversations::chat_locked(&mut tx, locked, run.now()).await?;
     run.done(tx).await
 }

@@ -18,7 +18,7 @@ use crate::engine::{JobResult, Part, Run};
 /// The mission's row is locked and its `matching` state is the guard: a second job for the same search finds nothing to do.
 /// Where several missions wait, they share the statements, which cost more than what is in them.
 pub async fn run(jobs: Vec<Part<MatchMission>>, run: Run<App>) -> JobResult {
-    let now = run.app.clock.now();
+    let now = run.now();
     let mut tx = run.begin().await?;
     tx.keep_plans().await?;
     let ids: Vec<_> = jobs.iter().map(|part| part.job.mission_id).collect();

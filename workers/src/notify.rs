@@ -6,7 +6,7 @@ use crate::engine::{JobResult, Run};
 
 /// The row, its live event, and what goes out by push and mail, together. The row's cause makes a second delivery silent.
 pub async fn run(job: Notify, run: Run<App>) -> JobResult {
-    let now = run.app.clock.now();
+    let now = run.now();
     let mut tx = run.begin().await?;
     let notification = NewNotification {
         user: job.user_id,

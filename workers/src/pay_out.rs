@@ -15,7 +15,7 @@ const AFTER_REFUSAL: Duration = Duration::from_secs(6 * 3600);
 /// and asks the same again.
 pub async fn run(job: PayOut, run: Run<App>) -> JobResult {
     let provider = stripe::provider(&run.app)?;
-    let now = run.app.clock.now();
+    let now = run.now();
     let mut tx = run.begin().await?;
     let transfer = match payouts::begin(&mut tx, job.payout_id, now).await? {
         Step::Send(transfer) => *transfer,

@@ -28,7 +28,7 @@ async fn look(provider: &dyn Chorus, id: PaymentId, run: Run<App>) -> JobResult 
         return run.done_without_effects();
     };
     let progress = provider.follow(&flow).await.map_err(undecided)?;
-    let now = run.app.clock.now();
+    let now = run.now();
     let (state, reason) = (progress.state.as_str(), progress.reason.as_deref());
     let mut tx = run.begin().await?;
     match progress.stage {
@@ -62,7 +62,7 @@ async fn look_back(provider: &dyn Chorus, id: InvoiceId, run: Run<App>) -> JobRe
         return run.done_without_effects();
     };
     let progress = provider.follow(flow).await.map_err(undecided)?;
-    let now = run.app.clock.now();
+    let now = run.now();
     let (state, reason) = (progress.state.as_str(), progress.reason.as_deref());
     let mut tx = run.begin().await?;
     match progress.stage {

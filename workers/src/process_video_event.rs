@@ -7,7 +7,7 @@ use crate::engine::{JobResult, Run};
 
 /// Notes the fact, then draws the booking's state from all that is known: the order of events does not matter, nor how often.
 pub async fn run(job: ProcessVideoEvent, run: Run<App>) -> JobResult {
-    let now = run.app.clock.now();
+    let now = run.now();
     let mut tx = run.begin().await?;
     let Some(event) = video_events::find(&mut tx, &job.event_id).await? else {
         return run.done_without_effects();

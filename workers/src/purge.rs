@@ -22,7 +22,7 @@ const TOLD_BY_STRIPE: Duration = Duration::days(90);
 
 /// Deletes batch by batch, each in its own transaction: a deletion needs no fence, it is the same whoever does it.
 pub async fn run(job: Purge, run: Run<App>) -> JobResult {
-    let now = run.app.clock.now();
+    let now = run.now();
     loop {
         let mut tx = run.begin().await?;
         let deleted = match job.stale {

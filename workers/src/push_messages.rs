@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Who is in a conversation sees its messages come; everybody else's devices are told, once for all that came since the last look.
 pub async fn run(_: PushMessages, run: Run<App>) -> JobResult {
-    let now = run.app.clock.now();
+    let now = run.now();
     let busy = message_pushes::list_busy(&mut *run.app.db.conn().await?, now).await?;
     let present = present(&run.app, &busy).await;
     let mut tx = run.begin().await?;

@@ -25,7 +25,7 @@ enum Due {
 
 /// Says it from what is true now. Sent twice, after a crash, the second takes the place of the first: the tag is the same.
 pub async fn run(job: PushNotification, run: Run<App>) -> JobResult {
-    let now = run.app.clock.now();
+    let now = run.now();
     let mut conn = run.app.db.conn().await?;
     let Some(device) = push_subscriptions::find_living(&mut conn, job.subscription_id, now).await? else {
         return run.done_without_effects();

@@ -21,7 +21,7 @@ const SETTLED: Duration = Duration::hours(1);
 /// have is told to people, since nobody here knows why.
 pub async fn run(_: ReconcileStripe, run: Run<App>) -> JobResult {
     let Some(provider) = run.app.payments.clone() else { return run.done_without_effects() };
-    let now = run.app.clock.now();
+    let now = run.now();
     replay(&run, &*provider, now - BACK, now).await?;
     let drift = compare(&run, &*provider, now - BACK, now).await?;
     if drift.is_empty() {

@@ -18,7 +18,7 @@ const SOON: Duration = Duration::from_secs(300);
 /// down, with its entry in the ledger, before the next: who dies in between finds how far it came. What goes from bank to bank is
 /// owed from then on.
 pub async fn run(job: RefundPayment, run: Run<App>) -> JobResult {
-    let now = run.app.clock.now();
+    let now = run.now();
     let mut tx = run.begin().await?;
     let underway = match refunds::begin(&mut tx, job.refund_id, now).await? {
         Step::Go(underway) => *underway,
@@ -69,17 +69,17 @@ pub async fn run(job: RefundPayment, run: Run<App>) -> JobResult {
     run.done(tx).await
 }
 
-/// What a public body had paid is owed to it: on paper at once, at Chorus Pro soon, and in its bank when a person has transferred it.
+/// What goes from bank to bank is owed: on paper at once, at Chorus Pro soon, and in its payer's bank when a person has transferred it.
 async fn owe(underway: &Underway, run: Run<App>, now: OffsetDateTime) -> JobResult {
     let mut tx = run.begin().await?;
-    let Some(refunded) = bank_refunds::mark_owed(&mut tx, underway, now).await? else {
+    let Some(owed) = bank_refunds::mark_owed(&mut tx, underway, now).await? else {
         return run.done_without_effects();
     };
-    let credited = invoicing::credit(&mut tx, &refunded, now).await?;
+    let credited = invoicing::credit(&mut tx, &owed.refunded, now).await?;
     for note in &credited {
         effects::papers::issued(&mut tx, note).await?;
     }
-    effects::payments::refund_owed(&mut tx, &refunded, &credited, now).await?;
+    effects::payments::refund_owed(&mut tx, &owed, &credited, now).await?;
     run.done(tx).await
 }
 

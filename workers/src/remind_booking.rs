@@ -8,7 +8,7 @@ use crate::engine::{JobResult, Run};
 pub async fn run(job: RemindBooking, run: Run<App>) -> JobResult {
     let mut tx = run.begin().await?;
     let booking = bookings::get(&mut tx, job.booking_id).await?;
-    if booking.status != BookingStatus::Paid || booking.starts_at <= run.app.clock.now() {
+    if booking.status != BookingStatus::Paid || booking.starts_at <= run.now() {
         return run.done_without_effects();
     }
     effects::bookings::near(&mut tx, &booking, job.reminder).await?;

@@ -39,7 +39,7 @@ pub async fn run(job: RenderDocument, run: Run<App>) -> JobResult {
         None => None,
     };
     let mut tx = run.begin().await?;
-    if !documents::insert(&mut tx, job.of, &pdf, size, xml.as_ref(), run.app.clock.now()).await? {
+    if !documents::insert(&mut tx, job.of, &pdf, size, xml.as_ref(), run.now()).await? {
         return run.done_without_effects();
     }
     if let Some(invoice) = &paper.invoice {

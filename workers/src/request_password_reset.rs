@@ -10,7 +10,7 @@ use crate::engine::{JobResult, Run};
 const MOST_AN_HOUR: i64 = 3;
 
 pub async fn run(job: RequestPasswordReset, run: Run<App>) -> JobResult {
-    let now = run.app.clock.now();
+    let now = run.now();
     let mut tx = run.begin().await?;
     let Some(user) = users::find_by_email(&mut tx, &job.email).await? else {
         return run.done_without_effects();

@@ -39,7 +39,7 @@ pub async fn run(job: SendMail, run: Run<App>) -> JobResult {
     let calendar = match session {
         Some(id) => {
             let booking = bookings::get(&mut tx, id).await?;
-            Some(calendar::entry(&booking, &link, run.app.clock.now()))
+            Some(calendar::entry(&booking, &link, run.now()))
         }
         None => None,
     };

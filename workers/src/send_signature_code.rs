@@ -11,7 +11,7 @@ use crate::mailer::Letter;
 /// meanwhile, was replaced, or is on its way. A mail that is tried again carries another code, and only that one is good.
 pub async fn run(job: SendSignatureCode, run: Run<App>) -> JobResult {
     let mut tx = run.begin().await?;
-    let Some(code) = signatures::make_code(&mut tx, job.code_id, run.app.clock.now()).await? else {
+    let Some(code) = signatures::make_code(&mut tx, job.code_id, run.now()).await? else {
         return run.done_without_effects();
     };
     let user = users::get(&mut tx, code.signer).await?;
@@ -39,6 +39,6 @@ pub async fn run(job: SendSignatureCode, run: Run<App>) -> JobResult {
     };
     delivery::hand_over(&run.app, letter).await?;
     let mut tx = run.begin().await?;
-    signatures::mark_sent(&mut tx, job.code_id, run.app.clock.now()).await?;
+    signatures::mark_sent(&mut tx, job.code_id, run.now()).await?;
     run.done(tx).await
 }

@@ -8,7 +8,7 @@ use crate::engine::{JobResult, Run};
 
 /// Asks nobody: what Stripe said is stored, and everything that follows from it is rows of one transaction.
 pub async fn run(job: SettlePayment, run: Run<App>) -> JobResult {
-    let now = run.app.clock.now();
+    let now = run.now();
     let mut tx = run.begin().await?;
     let payment = match job.cause {
         SettleCause::Payment(id) => Some(payments::lock(&mut tx, id).await?),

@@ -23,7 +23,7 @@ const SOON: Duration = Duration::from_secs(5);
 /// the invoice first: Chorus knows no keys, and refuses a number that it has.
 pub async fn run(job: SubmitChorus, run: Run<App>) -> JobResult {
     let provider = configured(&run)?;
-    let now = run.app.clock.now();
+    let now = run.now();
     let mut tx = run.begin().await?;
     let prepared = chorus::prepare(&mut tx, job.payment_id, &run.app.platform, now).await?;
     let Some(prepared) = prepared else { return run.done_without_effects() };

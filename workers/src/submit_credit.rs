@@ -11,7 +11,7 @@ use crate::submit_chorus::{Paper, configured, file, hand_in, undecided};
 /// As an invoice is: that Chorus is asked is written down before it is.
 pub async fn run(job: SubmitCredit, run: Run<App>) -> JobResult {
     let provider = configured(&run)?;
-    let (id, now) = (job.credit_note_id, run.app.clock.now());
+    let (id, now) = (job.credit_note_id, run.now());
     let mut conn = run.app.db.conn().await?;
     let credit = credits::get(&mut conn, id).await?;
     if credit.status != ChorusStatus::Pending {

@@ -75,7 +75,7 @@ async fn account(event: &StripeEvent, run: &Run<App>) -> JobResult {
 /// The answer to our own call usually came before: then nothing is new.
 async fn transfer(event: &StripeEvent, run: &Run<App>) -> JobResult {
     let Ok(transfer) = Transfer::deserialize(event.object()) else { return run.done_without_effects() };
-    let now = run.app.clock.now();
+    let now = run.now();
     let mut tx = run.begin().await?;
     if event.kind == "transfer.reversed" {
         payouts::learn_reversed(&mut tx, &transfer.id, transfer.amount_reversed, now).await?;
@@ -96,13 +96,7 @@ async fn bank(event: &StripeEvent, run: &Run<App>) -> JobResult {
         None => None,
     };
     let Some(owner) = owner else { return run.done_without_effects() };
-    effects::payments::bank_answered(
-        &mut tx,
-        owner,
-        event.kind == "payout.paid",
-        &event.id,
-        run.app.clock.now(),
-    )
-    .await?;
+    effects::payments::bank_answered(&mut tx, owner, event.kind == "payout.paid", &event.id, run.now())
+        .await?;
     run.done(tx).await
 }

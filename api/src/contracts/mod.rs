@@ -149,7 +149,7 @@ impl ContractsApi {
     /// Complete the contract of a quote
     ///
     /// By the client's side, once what was promised is done: the talent's share is paid out 48 h later. Without it a contract counts as
-    /// completed 14 days after it was paid, unless somebody disputes it.
+    /// completed 14 days after it was paid, or deferred by a public body, unless somebody disputes it.
     #[oai(path = "/contracts/:id/complete", method = "post", operation_id = "completeContract")]
     async fn complete_contract(
         &self,

@@ -10,7 +10,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::error::ApiError;
+use crate::error::{ApiError, sentence};
 
 /// A frame from a client.
 #[derive(Debug, Deserialize)]
@@ -106,7 +106,7 @@ fn address(mission: Option<Uuid>, conversation: Option<Uuid>) -> Result<Address,
     match (mission, conversation) {
         (Some(mission), None) => Ok(Address::Mission(MissionId(mission))),
         (None, Some(conversation)) => Ok(Address::Conversation(ConversationId(conversation))),
-        _ => Err(Fault::invalid("either missionId or conversationId is needed")),
+        _ => Err(Fault::invalid("Either missionId or conversationId is needed")),
     }
 }
 
@@ -125,23 +125,23 @@ struct Typed {
 
 fn not_negative(after: Option<i64>) -> Result<(), Fault> {
     match after.is_some_and(|after| after < 0) {
-        true => Err(Fault::invalid("numbers of messages and events are not negative")),
+        true => Err(Fault::invalid("Numbers of messages and events are not negative")),
         false => Ok(()),
     }
 }
 
 impl ClientFrame {
     pub(super) fn parse(text: &str) -> Result<Self, Fault> {
-        let frame: Self = serde_json::from_str(text).map_err(|error| Fault::invalid(error.to_string()))?;
+        let frame: Self = serde_json::from_str(text).map_err(Fault::unreadable)?;
         match frame.id.as_ref().is_some_and(|id| id.len() > 64) {
-            true => Err(Fault::invalid("id has at most 64 bytes")),
+            true => Err(Fault::invalid("id: has at most 64 bytes")),
             false => Ok(frame),
         }
     }
 
     pub(super) fn request(&self) -> Result<Request, Fault> {
         fn data<'d, T: Deserialize<'d>>(data: &'d Value) -> Result<T, Fault> {
-            T::deserialize(data).map_err(|error| Fault::invalid(error.to_string()))
+            T::deserialize(data).map_err(Fault::unreadable)
         }
         // The first clients sent the mission's bare id.
         let place = || match &self.data {
@@ -154,7 +154,7 @@ impl ClientFrame {
         let Some(event) = known else {
             return Err(Fault {
                 code: "UNKNOWN_EVENT".into(),
-                message: "there is no such event".into(),
+                message: "There is no such event".into(),
                 retry_after_ms: None,
             });
         };
@@ -320,18 +320,22 @@ impl Fault {
         Self { code: "INVALID_FRAME".into(), message: message.into(), retry_after_ms: None }
     }
 
+    fn unreadable(error: serde_json::Error) -> Self {
+        Self::invalid(sentence(&error.to_string()))
+    }
+
     pub(super) fn not_text() -> Self {
-        Self::invalid("frames are JSON text")
+        Self::invalid("Frames are JSON text")
     }
 
     pub(super) fn unauthenticated() -> Self {
-        Self { code: "UNAUTHENTICATED".into(), message: "send auth first".into(), retry_after_ms: None }
+        Self { code: "UNAUTHENTICATED".into(), message: "Send auth first".into(), retry_after_ms: None }
     }
 
     pub(super) fn rate_limited(seconds: u64) -> Self {
         Self {
             code: "RATE_LIMITED".into(),
-            message: "too many messages".into(),
+            message: "Too many messages".into(),
             retry_after_ms: Some(seconds * 1000),
         }
     }
@@ -360,7 +364,7 @@ impl From<ApiError> for Fault {
 impl From<domain::Error> for Fault {
     fn from(error: domain::Error) -> Self {
         match error {
-            domain::Error::Invalid { field, message } => Self::invalid(format!("{field} {message}")),
+            domain::Error::Invalid { field, message } => Self::invalid(format!("{field}: {message}")),
             error => ApiError::from(error).into(),
         }
     }

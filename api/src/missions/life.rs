@@ -322,8 +322,9 @@ impl MissionLifeApi {
 
     /// Cancel a mission
     ///
-    /// Free until 24 hours before the start, then half of what the signed contracts come to, under two hours all of it. What was paid
-    /// beyond that goes back; what was not paid is asked for.
+    /// Free until 24 hours before the start, then half of what the signed contracts come to, under two hours all of it; free
+    /// again where nobody has begun a quarter of an hour after the start. What was paid beyond that goes back; what was not paid is asked
+    /// for.
     #[oai(path = "/matching/missions/:id/cancel", method = "post", operation_id = "cancelMission")]
     async fn cancel_mission(
         &self,

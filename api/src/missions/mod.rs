@@ -29,7 +29,7 @@ mirror! {
     MissionStatus = domain::missions::MissionStatus { Open, Assigned, InProgress, Completed, Cancelled }
     MatchingState = domain::missions::MatchingState { Pending, WaitingForLocation, Matched, None }
     /// Who or what ended a mission before it began.
-    CancelCause = domain::missions::CancelCause { Client, Admin, Expired, Account }
+    CancelCause = domain::missions::CancelCause { Client, Admin, Expired, NotStarted, Account }
 }
 
 /// Mine: posted by me, for my establishments, or assigned to me. Open: to everybody.

@@ -4,6 +4,8 @@ mod amendments;
 mod examples;
 mod yaml;
 
+use std::sync::LazyLock;
+
 use poem::endpoint::make_sync;
 use poem::http::header;
 use poem::web::Html;
@@ -70,6 +72,7 @@ apis! {
     [
         crate::payments::PaymentsApi,
         crate::chorus::ChorusApi,
+        crate::bank_transfers::BankTransfersApi,
         crate::connect::ConnectApi,
         crate::stripe_webhooks::StripeWebhooksApi,
         crate::billing::BillingApi,
@@ -93,32 +96,45 @@ pub fn service() -> OpenApiService<Apis, ()> {
         .server("/")
 }
 
-const DESCRIPTION: &str = "Urgent relief missions for French care establishments: posted, matched, accepted and talked about, live.
+const DESCRIPTION: &str = concat!(
+    "Urgent relief missions for French care establishments: posted, matched, accepted and talked about, live.
 
 **Conventions.** JSON in camelCase. Times are RFC 3339 in UTC, money is integer cents, ids are UUIDv7. Unknown fields and query \
 parameters are refused. Lists answer `{items, nextCursor}`; pass `nextCursor` back as `cursor`. Every error has the same body, and \
-every response carries `X-Request-Id`.
-
-**Live.** `GET /api/v1/ws` is a WebSocket of JSON text frames `{event, data, id?}`. The access token comes in the `Authorization` \
-header, as sub-protocol `bearer, <token>`, or in a first frame `auth {token, afterEventSeq?}` within 5 s. The server answers `ready`. \
-Then `mission:join {missionId, afterSeq?}`, `chat:send {missionId, content, clientMessageId?}` and friends; see the README.";
+every response carries `X-Request-Id`.\n\n",
+    include_str!("../../SOCKET.md")
+);
 
 #[derive(Clone, Debug)]
 pub struct Document {
     pub json: String,
     pub yaml: String,
     pub value: Value,
+    /// The reference page, with the document inside it.
+    page: String,
 }
 
 impl Document {
-    pub fn build() -> Self {
+    /// Built once in a process.
+    pub fn get() -> &'static Self {
+        static DOCUMENT: LazyLock<Document> = LazyLock::new(Document::build);
+        &DOCUMENT
+    }
+
+    fn build() -> Self {
+        let service = service();
+        let spec = service.spec();
         #[expect(clippy::expect_used, reason = "poem-openapi writes JSON; a test reads it")]
-        let mut value: Value =
-            serde_json::from_str(&service().spec()).expect("the generated document is JSON");
+        let mut value: Value = serde_json::from_str(&spec).expect("the generated document is JSON");
         amendments::make(&mut value);
         examples::illustrate(&mut value);
         let json = format!("{value:#}\n");
-        Self { yaml: yaml::write(&value), json, value }
+        Self { yaml: yaml::write(&value), page: service.scalar_html().replace(&spec, &json), json, value }
+    }
+
+    #[cfg(test)]
+    pub fn has_operation(&self, id: &str) -> bool {
+        amendments::operations(&self.value).any(|operation| operation["operationId"] == id)
     }
 }
 
@@ -128,24 +144,22 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline' 'unsaf
                            base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The reference page and the document beside the API.
-pub fn mount(route: Route, document: Document) -> Route {
-    let service = service();
-    let page = service.scalar_html().replace(&service.spec(), &document.json);
-    let (json, yaml) = (document.json, document.yaml);
+pub fn mount(route: Route) -> Route {
+    let Document { json, yaml, page, .. } = Document::get();
     route
         .at(
             "/docs",
             make_sync(move |_| {
-                Html(page.clone()).with_header(header::CONTENT_SECURITY_POLICY, PAGE_POLICY).into_response()
+                Html(page.as_str()).with_header(header::CONTENT_SECURITY_POLICY, PAGE_POLICY).into_response()
             }),
         )
         .at(
             "/openapi.json",
-            make_sync(move |_| json.clone().with_content_type("application/json").into_response()),
+            make_sync(move |_| json.as_str().with_content_type("application/json").into_response()),
         )
         .at(
             "/openapi.yaml",
-            make_sync(move |_| yaml.clone().with_content_type("application/yaml").into_response()),
+            make_sync(move |_| yaml.as_str().with_content_type("application/yaml").into_response()),
         )
 }
 
@@ -167,7 +181,7 @@ mod tests {
                 _ => false,
             }
         }
-        let document = Document::build();
+        let document = Document::get();
         for (name, schema) in document.value["components"]["schemas"].as_object().unwrap() {
             for (field, schema) in schema["properties"].as_object().into_iter().flatten() {
                 assert!(!unbounded(schema), "{name}.{field} has no bound");
@@ -187,12 +201,12 @@ mod tests {
 
     #[test]
     fn nothing_in_the_document_is_null() {
-        assert!(!Document::build().json.contains(": null"));
+        assert!(!Document::get().json.contains(": null"));
     }
 
     #[test]
     fn bounds_are_whole_and_exact() {
-        let document = Document::build();
+        let document = Document::get();
         let parameters = &document.value["paths"]["/api/v1/conversations/{id}/messages"]["get"]["parameters"];
         let before = parameters.as_array().unwrap().iter().find(|one| one["name"] == "before").unwrap();
         assert_eq!(before["schema"]["maximum"], json!(9_007_199_254_740_991_i64));
@@ -200,7 +214,7 @@ mod tests {
 
     #[test]
     fn forms_of_texts_are_in_the_document() {
-        let document = Document::build();
+        let document = Document::get();
         let schemas = &document.value["components"]["schemas"];
         for (schema, field) in [
             ("Registration", "email"),
@@ -219,8 +233,8 @@ mod tests {
 
     #[test]
     fn a_guarded_post_outside_auth_takes_a_key() {
-        let document = Document::build();
-        let operations = crate::operations::Operations::of(&document);
+        let document = Document::get();
+        let operations = crate::operations::Operations::of(document);
         let takes_key = |path: &str| operations.find("POST", path).unwrap().takes_key;
         assert!(takes_key("/api/v1/matching/missions") && takes_key("/api/v1/invitations/7/accept"));
         assert!(!takes_key("/api/v1/auth/login") && !takes_key("/api/v1/auth/logout"));
@@ -228,7 +242,7 @@ mod tests {
 
     #[test]
     fn every_operation_is_named_once_and_described() {
-        let document = Document::build();
+        let document = Document::get();
         let mut ids = std::collections::HashSet::new();
         for (path, methods) in document.value["paths"].as_object().unwrap() {
             assert!(path.starts_with("/api/v1/"), "{path}");

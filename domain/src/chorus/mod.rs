@@ -9,10 +9,10 @@ use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
 use crate::error::{Error, Result};
-use crate::ids::{EstablishmentId, InvoiceId, MissionId, PaymentId};
+use crate::ids::{EstablishmentId, InvoiceId, PaymentId};
 use crate::invoices::{self, Invoice};
 use crate::parties::Party;
-use crate::payments::asking::Asked;
+use crate::payments::asking::{Asked, Bill};
 use crate::payments::settling::{self, Settled};
 use crate::payments::{self, Payment, PaymentMethod, PaymentStatus, asking, closing, invoicing};
 use crate::sessions::Viewer;
@@ -99,7 +99,7 @@ pub struct References {
     pub order_reference: Option<String>,
 }
 
-/// A mission will be paid over Chorus Pro. See `jobs::effects::chorus::deferred`.
+/// Work will be paid over Chorus Pro. See `jobs::effects::chorus::deferred`.
 #[derive(Debug)]
 #[must_use = "a deferred payment has effects"]
 pub struct Deferred {
@@ -110,18 +110,18 @@ pub struct Deferred {
     pub again: bool,
 }
 
-/// Takes what a mission's signed contract comes to from the credit line of its public establishment. What is asked for again
-/// keeps its references.
+/// Takes what a signed contract, of a mission or a quote, comes to from the credit line of its public establishment. What is asked for
+/// again keeps its references.
 pub async fn defer(
     conn: &mut PgConnection,
-    mission: MissionId,
+    bill: Bill,
     references: &References,
     viewer: Viewer,
     now: OffsetDateTime,
 ) -> Result<Deferred> {
-    let asked = asking::of_mission(&mut *conn, mission, PaymentMethod::Chorus, viewer, now).await?;
+    let asked = asking::of(&mut *conn, bill, PaymentMethod::Chorus, viewer, now).await?;
     let Asked::Payment(payment) = asked else { return Err(asking::PROCESSING) };
-    let contract = payment.contract_id.ok_or(Error::NotFound("contract"))?;
+    let contract = payment.contract_id.ok_or(asking::NOT_PAYABLE)?;
     let contract = contracts::get(&mut *conn, contract).await?;
     let ready = closing::owed_for(&mut *conn, &contract).await?.is_some();
     if find(&mut *conn, payment.id).await?.is_some() {
@@ -308,7 +308,7 @@ pub struct Rejected {
     pub credited: Vec<Invoice>,
 }
 
-/// Chorus, or the public body, refuses the invoice: it is taken back, and the mission is to be paid in another way.
+/// Chorus, or the public body, refuses the invoice: it is taken back, and the work is to be paid in another way.
 pub async fn mark_rejected(
     conn: &mut PgConnection,
     id: PaymentId,

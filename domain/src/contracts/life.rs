@@ -15,7 +15,7 @@ use crate::sessions::Viewer;
 use crate::standing::{NOT_A_PARTY, Side};
 use crate::timeline::{self, EventKind, NewEvent as MissionEvent};
 
-/// How long after its payment the contract of a quote counts as completed, where nobody says otherwise †.
+/// How long after its payment, or its deferral, the contract of a quote counts as completed, where nobody says otherwise †.
 pub const COMPLETED_AFTER: Duration = Duration::days(14);
 
 /// A contract will not be signed. See `jobs::effects::contracts::cancelled`.
@@ -248,7 +248,8 @@ pub async fn complete(
     finish(conn, id, event, now).await
 }
 
-/// Counts a paid contract of a quote as completed, so long after it was paid; nothing where it was completed, or is in dispute.
+/// Counts a contract of a quote as completed, so long after it was paid, or a public body's payment was deferred; nothing where it was
+/// completed, or is in dispute.
 pub async fn complete_by_time(
     conn: &mut PgConnection,
     id: ContractId,
@@ -256,7 +257,8 @@ pub async fn complete_by_time(
 ) -> Result<Option<Completed>> {
     let contract = lock(&mut *conn, id).await?;
     let paid = sqlx::query_scalar!(
-        r#"select exists (select from payments where contract_id = $1 and settled_at <= $2) as "paid!""#,
+        r#"select exists (select from payments p left join chorus_submissions s on s.payment_id = p.id
+                           where p.contract_id = $1 and p.status <> 'CANCELLED' and (p.settled_at <= $2 or s.created_at <= $2)) as "paid!""#,
         id.0,
         now - COMPLETED_AFTER,
     );

@@ -141,7 +141,9 @@ async fn is_earned(conn: &mut PgConnection, user: UserId, action: Action, refere
                       and not exists (select from payments p join contracts c on c.id = p.contract_id
                                        where c.assignment_id = $2 and p.kind = 'CHARGE' and p.settled_at is not null
                                          and p.amount_cents <= (select sum(r.amount_cents) from refunds r
-                                                                 where r.payment_id = p.id and r.status = 'SUCCEEDED'))
+                                                                 where r.payment_id = p.id
+                                                                   and (r.status = 'SUCCEEDED'
+                                                                        or exists (select from bank_transfers t where t.refund_id = r.id))))
                       and ($3 or not exists (select from point_entries e
                                               where e.user_id = $1 and e.action = 'FIRST_MISSION' and e.reverses_id is null
                                                 and not exists (select from point_entries b where b.reverses_id = e.id)))

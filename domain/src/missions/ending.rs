@@ -3,6 +3,7 @@
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
+use super::running::LATE_AFTER;
 use super::{CancelCause, Mission, MissionStatus, get, get_owned, lock, lock_managed};
 use crate::assignments::{self, Leftovers};
 use crate::contracts::{self, CalledOff};
@@ -47,7 +48,9 @@ pub fn cancellation_share_bps(notice: Duration) -> i32 {
     match notice {
         notice if notice >= FREE => 0,
         notice if notice >= HALF => 5_000,
-        _ => 10_000,
+        notice if notice > -LATE_AFTER => 10_000,
+        // What has begun is not cancelled: whoever should have come has not.
+        _ => 0,
     }
 }
 
@@ -118,6 +121,15 @@ pub async fn cancel_all(
         cancelled.extend(end(&mut *conn, id, CancelCause::Account, None, 0, now).await?);
     }
     Ok(cancelled)
+}
+
+/// Cancels, free of charge, a mission that nobody has begun and that nobody can begin any more.
+pub(super) async fn give_up(
+    conn: &mut PgConnection,
+    id: MissionId,
+    now: OffsetDateTime,
+) -> Result<Option<Cancelled>> {
+    end(conn, id, CancelCause::NotStarted, None, 0, now).await
 }
 
 async fn end(

@@ -54,6 +54,8 @@ pub enum CancelCause {
     Admin,
     /// Its start came and nobody had been found.
     Expired,
+    /// It was never begun.
+    NotStarted,
     /// Its client's account was suspended or banned.
     Account,
 }

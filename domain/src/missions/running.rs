@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
-use super::{Mission, MissionStatus, get, lock};
+use super::{Cancelled, Mission, MissionStatus, ending, get, lock};
 use crate::assignments::{self, AssignmentStatus, Leftovers};
 use crate::contracts::{self, Source};
 use crate::error::{Error, Result};
@@ -13,6 +13,8 @@ use crate::timeline::{self, EventKind, NewEvent};
 
 /// How long before its planned start a mission can be started †.
 pub const OPENS_BEFORE: Duration = Duration::minutes(60);
+/// How long after its planned start whoever has not started it counts as not having come †.
+pub(super) const LATE_AFTER: Duration = Duration::minutes(15);
 /// How long after its planned end whoever forgot to start it still can †.
 const CLOSES_AFTER: Duration = Duration::days(7);
 
@@ -115,22 +117,25 @@ pub async fn find_expected(
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Look {
-    /// Has it begun? 15 minutes after the start †.
+    /// Has it begun?
     Start,
     /// Was it reported? Two hours after the end †.
     Report,
     /// Still not? A day after the end †.
     ReportAgain,
+    /// Nobody can start it any more.
+    GiveUp,
 }
 
 impl Look {
-    pub const ALL: [Self; 3] = [Self::Start, Self::Report, Self::ReportAgain];
+    pub const ALL: [Self; 4] = [Self::Start, Self::Report, Self::ReportAgain, Self::GiveUp];
 
     pub fn at(self, mission: &Mission) -> OffsetDateTime {
         match self {
-            Self::Start => mission.start_date + Duration::minutes(15),
+            Self::Start => mission.start_date + LATE_AFTER,
             Self::Report => mission.end_date + Duration::hours(2),
             Self::ReportAgain => mission.end_date + Duration::DAY,
+            Self::GiveUp => mission.end_date + CLOSES_AFTER,
         }
     }
 }
@@ -151,6 +156,8 @@ pub enum Overdue {
     Over {
         mission: Mission,
     },
+    /// Nobody ever came.
+    GivenUp(Cancelled),
 }
 
 /// Nothing where everything is as it should be.
@@ -178,6 +185,9 @@ pub async fn look(
         }
         (Look::Report, AssignmentStatus::Assigned) if complete(&mut *conn, mission.id, now).await? => {
             Some(Overdue::Over { mission: get(conn, mission.id).await? })
+        }
+        (Look::GiveUp, AssignmentStatus::Assigned) => {
+            ending::give_up(conn, mission.id, now).await?.map(Overdue::GivenUp)
         }
         _ => None,
     })

@@ -143,8 +143,8 @@ notification_types! {
         en "Instructions read" "A talent has read the instructions of your mission."
     /// To both: the start has passed, and nobody has said that it began.
     MissionNotStarted "MISSION_NOT_STARTED" (URGENT.lasts(WhileUnstarted))
-        fr "Mission non démarrée" "L’heure de début est passée et le démarrage n’a pas été signalé. Échangez dans la conversation."
-        en "Mission not started" "The start has passed and nobody has started the mission. Talk in the conversation."
+        fr "Mission non démarrée" "L’heure de début est passée et le démarrage n’a pas été signalé. Échangez dans la conversation ; si personne ne vient, l’annulation est gratuite."
+        en "Mission not started" "The start has passed and nobody has started the mission. Talk in the conversation; if nobody comes, cancelling is free."
     /// To the talent: the mission is over, and its report is missing.
     ReportMissing "REPORT_MISSING" (URGENT.normal().lasts(WhileUnreported))
         fr "Rapport attendu" "La mission est terminée et votre rapport manque. Sans lui, votre part ne peut pas être versée."

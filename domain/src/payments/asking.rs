@@ -26,7 +26,7 @@ pub enum Asked {
     Outdated(Payment),
 }
 
-/// What a client wants to pay by card.
+/// What a client wants to pay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bill {
     Booking(BookingId),
@@ -35,11 +35,17 @@ pub enum Bill {
     Contract(ContractId),
 }
 
-pub async fn of(conn: &mut PgConnection, bill: Bill, viewer: Viewer, now: OffsetDateTime) -> Result<Asked> {
+pub async fn of(
+    conn: &mut PgConnection,
+    bill: Bill,
+    method: PaymentMethod,
+    viewer: Viewer,
+    now: OffsetDateTime,
+) -> Result<Asked> {
     match bill {
-        Bill::Booking(id) => of_booking(conn, id, viewer, now).await,
-        Bill::Mission(id) => of_mission(conn, id, PaymentMethod::Card, viewer, now).await,
-        Bill::Contract(id) => of_contract(conn, id, viewer, now).await,
+        Bill::Booking(id) => of_booking(conn, id, method, viewer, now).await,
+        Bill::Mission(id) => of_mission(conn, id, method, viewer, now).await,
+        Bill::Contract(id) => of_contract(conn, id, method, viewer, now).await,
     }
 }
 
@@ -64,6 +70,7 @@ struct Payable {
 async fn of_booking(
     conn: &mut PgConnection,
     id: BookingId,
+    method: PaymentMethod,
     viewer: Viewer,
     now: OffsetDateTime,
 ) -> Result<Asked> {
@@ -85,13 +92,13 @@ async fn of_booking(
         amount_cents: booking.price_cents,
         commission_bps: booking.commission_bps,
     };
-    ask(conn, &payable, PaymentMethod::Card, now).await
+    ask(conn, &payable, method, now).await
 }
 
 /// The payment of a mission's signed contract: the first of them that is not paid, then a supplement that is due. For whoever
 /// manages the mission; several talents are paid one after the other. What is known to be owed is asked for: what was worked, or
 /// the price of a cancellation; and before that what was planned.
-pub async fn of_mission(
+async fn of_mission(
     conn: &mut PgConnection,
     id: MissionId,
     method: PaymentMethod,
@@ -146,6 +153,7 @@ pub async fn of_mission(
 async fn of_contract(
     conn: &mut PgConnection,
     id: ContractId,
+    method: PaymentMethod,
     viewer: Viewer,
     now: OffsetDateTime,
 ) -> Result<Asked> {
@@ -168,7 +176,7 @@ async fn of_contract(
         amount_cents: contract.amount_cents,
         commission_bps: plan.commission_bps(),
     };
-    ask(conn, &payable, PaymentMethod::Card, now).await
+    ask(conn, &payable, method, now).await
 }
 
 /// The living payment for a thing, made where there is none.
@@ -211,6 +219,7 @@ async fn ask(
     .fetch_one(conn)
     .await?;
     match payment.status {
+        PaymentStatus::Succeeded | PaymentStatus::Cancelled => Err(ALREADY_PAID),
         _ if payment.method != method => Err(PROCESSING),
         // What a public body is asked for follows what it owes by itself.
         PaymentStatus::RequiresPayment | PaymentStatus::Failed => {
@@ -220,7 +229,6 @@ async fn ask(
             }
         }
         PaymentStatus::Processing => Err(PROCESSING),
-        PaymentStatus::Succeeded | PaymentStatus::Cancelled => Err(ALREADY_PAID),
     }
 }
 

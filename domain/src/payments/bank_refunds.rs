@@ -1,80 +1,68 @@
-//! What a public body had paid goes back from bank to bank: owed from the moment that the refund counts, transferred by a person.
+//! Refunds that go from bank to bank: what a public body had paid, and what Stripe refused to give back. They count as soon as they
+//! are owed; the transfer follows.
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::refunds::{self, Refund, Refunded, Underway};
+use super::refunds::{self, Refund, RefundStatus, Refunded, Requested, Underway};
+use super::{BankTransfer, DisputeStatus, bank_transfers};
 use crate::error::{Error, Result};
-use crate::ids::{RefundId, UserId};
+use crate::ids::RefundId;
 use crate::{ledger, payments};
 
-/// A public body gets it back by a transfer that a person makes: from now on we owe it, and nobody else has it.
+/// A payer is owed a refund. See `jobs::effects::payments::refund_owed`.
+#[derive(Debug)]
+#[must_use = "somebody has to transfer it"]
+pub struct Owed {
+    pub refunded: Refunded,
+    pub transfer: BankTransfer,
+}
+
+/// From now on we owe it, and nobody else has it.
 pub async fn mark_owed(
     conn: &mut PgConnection,
     underway: &Underway,
     now: OffsetDateTime,
-) -> Result<Option<Refunded>> {
+) -> Result<Option<Owed>> {
     let payment = payments::lock(&mut *conn, underway.payment.id).await?;
-    let returned = refunds::returned(&mut *conn, &payment).await?;
-    let marked = sqlx::query!(
-        "update refunds set owed_at = $2 where id = $1 and status = 'PENDING' and owed_at is null",
-        underway.refund.id.0,
-        now,
-    );
-    if marked.execute(&mut *conn).await?.rows_affected() == 0 {
-        return Ok(None);
-    }
-    let refund = Refund { owed_at: Some(now), ..underway.refund.clone() };
-    ledger::refunded(conn, &payment, &refund, returned, None, now).await?;
-    Ok(Some(Refunded { payment, refund, returned_cents: returned }))
+    let returned_cents = refunds::returned(&mut *conn, &payment).await?;
+    let transfer = bank_transfers::insert_for_refund(&mut *conn, underway.refund.id, now).await?;
+    let Some(transfer) = transfer else { return Ok(None) };
+    let refund = Refund { owed: true, ..underway.refund.clone() };
+    ledger::refunded(&mut *conn, &payment, &refund, returned_cents, None, now).await?;
+    bank_transfers::cover(&mut *conn, &payment, now).await?;
+    let transfer = bank_transfers::get(conn, transfer).await?;
+    Ok(Some(Owed { refunded: Refunded { payment, refund, returned_cents }, transfer }))
 }
 
-/// The transfer was made: by whom, and under which reference.
-#[derive(Clone, Copy, Debug)]
-pub struct Transferred<'a> {
-    pub by: UserId,
-    pub reference: &'a str,
-}
-
-/// A person has transferred what a public body was owed. Again is harmless, under the same reference.
-pub async fn mark_transferred(
-    conn: &mut PgConnection,
-    id: RefundId,
-    transferred: Transferred<'_>,
-    now: OffsetDateTime,
-) -> Result<Option<Refunded>> {
+/// What Stripe refused goes from bank to bank. What a rule gave the client is still taken of its payment; what a person had asked
+/// for is taken again, where that much is left.
+pub async fn by_bank(conn: &mut PgConnection, id: RefundId) -> Result<Requested> {
     let payment = refunds::get(&mut *conn, id).await?.payment_id;
     let payment = payments::lock(&mut *conn, payment).await?;
-    let marked = sqlx::query!(
-        "with made as (
-             update refunds set status = 'SUCCEEDED', ended_at = $2, transferred_by = $3, transfer_reference = $4
-              where id = $1 and status = 'PENDING' and owed_at is not null
-             returning payment_id, amount_cents
-         )
-         update payments p set refunded_cents = p.refunded_cents + made.amount_cents from made where p.id = made.payment_id",
+    // What had come back from the talent stays; what had not is asked for anew.
+    let begun = sqlx::query!(
+        r#"with begun as (
+               update refunds r
+                  set status = 'PENDING', way = 'BANK', ended_at = null, asked_at = null,
+                      reversal_cents = case when r.reversal_id is not null then r.reversal_cents end
+                 from payments p
+                where r.id = $1 and r.status = 'FAILED' and p.id = r.payment_id and p.dispute <> 'OPEN'
+                  and p.reserved_cents + case when r.requested_by is null then 0 else r.amount_cents end <= p.amount_cents
+               returning r.payment_id, case when r.requested_by is null then 0 else r.amount_cents end as taken
+           )
+           update payments p set reserved_cents = p.reserved_cents + begun.taken from begun where p.id = begun.payment_id"#,
         id.0,
-        now,
-        transferred.by.0,
-        transferred.reference,
     );
-    let news = marked.execute(&mut *conn).await?.rows_affected() > 0;
-    let refund = refunds::get(&mut *conn, id).await?;
-    if !news {
-        let same = sqlx::query_scalar!(
-            r#"select coalesce(transfer_reference = $2, false) as "same!" from refunds where id = $1"#,
-            id.0,
-            transferred.reference,
-        );
-        return match same.fetch_one(conn).await? {
-            true => Ok(None),
-            false => Err(Error::Conflict {
-                code: "NO_TRANSFER_DUE",
-                message: "This refund waits for no transfer between banks",
-            }),
-        };
+    let begun = begun.execute(&mut *conn).await?.rows_affected() > 0;
+    let refund = refunds::get(conn, id).await?;
+    match begun {
+        true => Ok(Requested { refund, again: false }),
+        false if refund.status != RefundStatus::Failed => Err(Error::Conflict {
+            code: "REFUND_NOT_FAILED",
+            message: "Only a refund that Stripe refused goes from bank to bank instead",
+        }),
+        false if payment.dispute == DisputeStatus::Open => Err(refunds::DISPUTED),
+        false => Err(refunds::TOO_LARGE),
     }
-    ledger::refund_transferred(&mut *conn, &payment, &refund, now).await?;
-    let payment = payments::get(&mut *conn, payment.id).await?;
-    let returned_cents = refunds::returned(conn, &payment).await?;
-    Ok(Some(Refunded { payment, refund, returned_cents }))
 }

@@ -183,13 +183,13 @@ pub async fn credit(
     refunded: &Refunded,
     now: OffsetDateTime,
 ) -> Result<Vec<Invoice>> {
-    let Refunded { payment, refund, returned_cents, .. } = refunded;
+    let Refunded { payment, refund, returned_cents } = refunded;
     let kept =
         |returned: i64| money::split((payment.amount_cents - returned).max(0), payment.commission_bps).0;
     let fee_cents = kept(*returned_cents) - kept(returned_cents + refund.amount_cents);
     let mut credited = Vec::new();
     for (cause, whose, cents) in [
-        (talents_cause(payment), "talent", refund.amount_cents),
+        (talents_cause(payment), "talent", refunded.share_cents()),
         (commissions_cause(payment), "commission", fee_cents),
     ] {
         if cents == 0 {

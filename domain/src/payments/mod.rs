@@ -6,8 +6,10 @@
 pub mod accounts;
 pub mod asking;
 pub mod bank_refunds;
+pub mod bank_transfers;
 pub mod closing;
 pub mod events;
+pub mod failed_refunds;
 pub mod invoicing;
 pub mod payouts;
 pub mod reading;
@@ -24,6 +26,8 @@ use crate::ids::{BookingId, ContractId, MissionId, PaymentId, UserId};
 use crate::money;
 use crate::notifications::About;
 
+pub use bank_transfers::BankTransfer;
+pub use failed_refunds::FailedRefund;
 pub use payouts::{Payout, PayoutStatus};
 pub use refunds::{Refund, RefundStatus, RefundWay};
 
@@ -90,6 +94,8 @@ pub struct Payment {
     pub refunded_cents: i64,
     /// What of it came back, because the payer's bank would not have it.
     pub failed_refund_cents: i64,
+    /// What went back from bank to bank.
+    pub transferred_cents: i64,
     /// What refunds here have taken of it, whether they have gone through or not.
     pub reserved_cents: i64,
     pub dispute: DisputeStatus,
@@ -111,7 +117,12 @@ impl Payment {
 
     /// What the payer has got back. That a refund failed may be told before that it was made.
     pub fn returned_cents(&self) -> i64 {
-        (self.refunded_cents - self.failed_refund_cents).max(0)
+        (self.refunded_cents - self.failed_refund_cents).max(0) + self.transferred_cents
+    }
+
+    /// The contract of a quote, where it pays for that.
+    pub fn of_quote(&self) -> Option<ContractId> {
+        self.contract_id.filter(|_| self.mission_id.is_none())
     }
 
     /// Under this Stripe keeps its charge and transfers together.
@@ -143,7 +154,8 @@ macro_rules! select_payments {
             r#"select id as "id: _", kind as "kind: _", method as "method: _", payer_id as "payer_id: _", talent_id as "talent_id: _",
                       mission_id as "mission_id: _", contract_id as "contract_id: _", booking_id as "booking_id: _", amount_cents,
                       commission_bps, intent_id, status as "status: _", failure_code, charge_id, mismatch_cents, refunded_cents,
-                      failed_refund_cents, reserved_cents, dispute as "dispute: _", disputed_cents, created_at, settled_at
+                      failed_refund_cents, transferred_cents, reserved_cents, dispute as "dispute: _", disputed_cents, created_at,
+                      settled_at
                  from payments "# + $rest
             $(, $argument)*
         )

@@ -193,7 +193,8 @@ async fn obstacle(conn: &mut PgConnection, payment: &Payment) -> Result<Option<&
         r#"select u.status = 'VERIFIED' as "in_good_standing!",
                   exists (select from contracts c where (c.id = $2 or c.booking_id = $3) and c.status = 'DISPUTED') as "contested!",
                   exists (select from bookings b where b.id = $3 and b.status = 'DISPUTED') as "booking_contested!",
-                  exists (select from refunds r where r.payment_id = $4 and r.status = 'PENDING' and r.owed_at is null) as "shrinking!"
+                  exists (select from refunds r where r.payment_id = $4 and r.status = 'PENDING'
+                             and not exists (select from bank_transfers t where t.refund_id = r.id)) as "shrinking!"
              from users u where u.id = $1"#,
         payment.talent_id.0,
         payment.contract_id.map(|id| id.0),

@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::Payment;
+use super::refunds::{Refund, RefundStatus, select_refunds};
 use crate::error::Result;
 use crate::ids::{BookingId, MissionId, PaymentId, UserId};
 use crate::ledger::{self, Account, Event};
@@ -87,8 +88,8 @@ pub async fn list_transactions(
     page: Page,
 ) -> Result<(Vec<Transaction>, Option<Cursor>)> {
     let (after, after_id) = page.after.map(|cursor| (cursor.created_at, cursor.id)).unzip();
-    // A talent reads the own account. A client has none: what came from it stands on ours, at Stripe or with Chorus, and counts as given
-    // back once it is owed to a public body; but not what a bank sent back.
+    // A talent reads the own account. A client has none: what came from it stands on ours, at Stripe or with Chorus. A refund by bank
+    // counts as given back once it is owed, unless it came in another way; what a bank sent back, once it is transferred.
     let rows = sqlx::query_as!(
         Transaction,
         r#"select e.id, e.event as "event: Event", (-sum(l.amount_cents))::bigint as "amount_cents!", e.created_at,
@@ -97,8 +98,11 @@ pub async fn list_transactions(
              join payments p on p.id = e.payment_id
              join ledger_postings l on l.entry_id = e.id
             where (l.owner_id = $1
-                   or p.payer_id = $1 and e.event in ('PAID', 'REFUNDED', 'REFUND_FAILED', 'DISPUTE_LOST', 'CHORUS_ACCEPTED', 'CHORUS_REJECTED')
-                      and (l.account in ('STRIPE', 'BANK', 'CHORUS', 'DISPUTED') or l.account = 'OWED_BACK' and e.event = 'REFUNDED'))
+                   or p.payer_id = $1
+                      and (e.event in ('PAID', 'REFUNDED', 'REFUND_FAILED', 'DISPUTE_LOST', 'CHORUS_ACCEPTED', 'CHORUS_REJECTED')
+                           and l.account in ('STRIPE', 'BANK', 'CHORUS', 'DISPUTED')
+                           or e.event in ('REFUNDED', 'TRANSFER_COVERED') and e.refund_id is not null and l.account = 'OWED_BACK'
+                           or e.event = 'REFUND_TRANSFERRED' and e.refund_id is null and l.account = 'BANK'))
               and ($2::timestamptz is null or (e.created_at, e.id) < ($2, $3))
             group by e.id, p.id
             order by e.created_at desc, e.id desc limit $4"#,
@@ -109,4 +113,24 @@ pub async fn list_transactions(
     );
     let rows = rows.fetch_all(conn).await?;
     Ok(page.cut(rows, |row| Cursor { created_at: row.created_at, id: row.id }))
+}
+
+/// All refunds, or those of a status, newest first, for admins.
+pub async fn list_refunds(
+    conn: &mut PgConnection,
+    status: Option<RefundStatus>,
+    page: Page,
+) -> Result<(Vec<Refund>, Option<Cursor>)> {
+    let (after, after_id) = page.after.map(|cursor| (cursor.created_at, cursor.id)).unzip();
+    let refunds = select_refunds!(
+        "where ($1::refund_status is null or status = $1)
+           and ($2::timestamptz is null or (created_at, id) < ($2, $3))
+         order by created_at desc, id desc limit $4",
+        status as Option<RefundStatus>,
+        after,
+        after_id,
+        page.rows(),
+    );
+    let refunds = refunds.fetch_all(conn).await?;
+    Ok(page.cut(refunds, |refund| Cursor { created_at: refund.created_at, id: refund.id.0 }))
 }

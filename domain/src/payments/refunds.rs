@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
 use super::payouts::{self, PayoutStatus};
-use super::{DisputeStatus, Payment, PaymentMethod, PaymentStatus};
+use super::{DisputeStatus, Payment, PaymentMethod, PaymentStatus, bank_transfers};
 use crate::bookings;
 use crate::error::{Error, Result};
 use crate::ids::{PaymentId, RefundId, UserId};
@@ -33,7 +33,7 @@ pub enum RefundWay {
     External,
     /// Taken back through the bank.
     Dispute,
-    /// From bank to bank, by people: what a public body had paid.
+    /// From bank to bank, by people: what a public body had paid, and what Stripe refused to give back.
     Bank,
 }
 
@@ -44,6 +44,11 @@ impl RefundWay {
             PaymentMethod::Card => Self::Stripe,
             PaymentMethod::Chorus => Self::Bank,
         }
+    }
+
+    /// Promised here; what has gone back elsewhere is a fact.
+    fn is_ours(self) -> bool {
+        matches!(self, Self::Stripe | Self::Bank)
     }
 }
 
@@ -60,8 +65,10 @@ pub struct Refund {
     pub reversal_cents: Option<i64>,
     pub reversal_id: Option<String>,
     pub asked_at: Option<OffsetDateTime>,
-    /// Of what goes from bank to bank: since when it counts, and waits for its transfer.
-    pub owed_at: Option<OffsetDateTime>,
+    /// Why Stripe refused it.
+    pub failure: Option<String>,
+    /// It goes from bank to bank, and counts: its transfer is due, or was made.
+    pub owed: bool,
     pub created_at: OffsetDateTime,
 }
 
@@ -70,8 +77,12 @@ impl Refund {
         format!("refund:{}", self.id)
     }
 
+    /// What was refused on the way to a refund by Stripe is asked anew on the way to one by bank.
     pub fn reversal_key(&self) -> String {
-        format!("reversal:{}", self.id)
+        match self.way {
+            RefundWay::Bank => format!("reversal:{}:bank", self.id),
+            _ => format!("reversal:{}", self.id),
+        }
     }
 }
 
@@ -80,12 +91,19 @@ macro_rules! select_refunds {
         sqlx::query_as!(
             Refund,
             r#"select id as "id: _", payment_id as "payment_id: _", cause, way as "way: _", amount_cents, reason, status as "status: _",
-                      refund_id, reversal_cents, reversal_id, asked_at, owed_at, created_at
+                      refund_id, reversal_cents, reversal_id, asked_at, failure,
+                      exists (select from bank_transfers t where t.refund_id = refunds.id) as "owed!", created_at
                  from refunds "# + $rest
             $(, $argument)*
         )
     };
 }
+pub(super) use select_refunds;
+
+pub(super) const DISPUTED: Error =
+    Error::Conflict { code: "PAYMENT_DISPUTED", message: "A bank holds this payment; it decides first" };
+pub(super) const TOO_LARGE: Error =
+    Error::Conflict { code: "REFUND_TOO_LARGE", message: "This is more than what is left of the payment" };
 
 /// What is asked back.
 #[derive(Debug)]
@@ -133,32 +151,27 @@ pub async fn request(
         });
     }
     if new.requested_by.is_some() && payment.dispute == DisputeStatus::Open {
-        let message = "A bank holds this payment; it decides first";
-        return Err(Error::Conflict { code: "PAYMENT_DISPUTED", message });
+        return Err(DISPUTED);
     }
-    let message = "This is more than what is left of the payment";
-    const TOO_LARGE: &str = "REFUND_TOO_LARGE";
     if new.amount_cents <= 0 {
-        return Err(Error::Conflict { code: TOO_LARGE, message });
+        return Err(TOO_LARGE);
     }
-    // What has gone back elsewhere is a fact, however much was promised here.
-    let promised = matches!(new.way, RefundWay::Stripe | RefundWay::Bank);
     let taken = sqlx::query!(
         "update payments set reserved_cents = reserved_cents + $2
           where id = $1 and (reserved_cents + $2 <= amount_cents or not $3)",
         payment.id.0,
         new.amount_cents,
-        promised,
+        new.way.is_ours(),
     );
     if taken.execute(&mut *conn).await?.rows_affected() == 0 {
-        return Err(Error::Conflict { code: TOO_LARGE, message });
+        return Err(TOO_LARGE);
     }
     let refund = sqlx::query_as!(
         Refund,
         r#"insert into refunds (id, payment_id, cause, way, amount_cents, reason, requested_by, created_at)
            values ($1, $2, $3, $4, $5, $6, $7, $8)
            returning id as "id: _", payment_id as "payment_id: _", cause, way as "way: _", amount_cents, reason, status as "status: _",
-                     refund_id, reversal_cents, reversal_id, asked_at, owed_at, created_at"#,
+                     refund_id, reversal_cents, reversal_id, asked_at, failure, false as "owed!", created_at"#,
         RefundId::new().0,
         payment.id.0,
         new.cause,
@@ -197,14 +210,14 @@ pub async fn begin(conn: &mut PgConnection, id: RefundId, now: OffsetDateTime) -
     let Some(payment) = found.map(|refund| refund.payment_id) else { return Ok(Step::Nothing) };
     let payment = super::lock(&mut *conn, payment).await?;
     let mut refund = select_refunds!("where id = $1", id.0).fetch_one(&mut *conn).await?;
-    if refund.status != RefundStatus::Pending || refund.owed_at.is_some() {
+    if refund.status != RefundStatus::Pending || refund.owed {
         return Ok(Step::Nothing);
     }
     let payout = payouts::find(&mut *conn, payment.id).await?;
     if payout.as_ref().is_some_and(|payout| payout.status == PayoutStatus::Sending) {
         return Ok(Step::Wait("its talent is just being paid"));
     }
-    if refund.way == RefundWay::Stripe && payment.dispute == DisputeStatus::Open {
+    if refund.way.is_ours() && payment.dispute == DisputeStatus::Open {
         return Ok(Step::Wait("a bank holds the payment"));
     }
     let asked_before = refund.asked_at.map(|asked| now - asked);
@@ -281,6 +294,13 @@ pub struct Refunded {
     pub returned_cents: i64,
 }
 
+impl Refunded {
+    /// What of it the payment still had to give. More than that is no part of what was invoiced.
+    pub fn share_cents(&self) -> i64 {
+        self.refund.amount_cents.min((self.payment.amount_cents - self.returned_cents).max(0))
+    }
+}
+
 /// The money has gone back: by Stripe's answer, or by what Stripe told.
 pub async fn mark_succeeded(
     conn: &mut PgConnection,
@@ -301,18 +321,33 @@ pub async fn mark_succeeded(
     }
     let refund = Refund { status: RefundStatus::Succeeded, ..underway.refund.clone() };
     ledger::refunded(&mut *conn, &payment, &refund, returned, refund_id, now).await?;
-    let whole = returned + refund.amount_cents >= payment.amount_cents;
-    if let Some(booking) = payment.booking_id.filter(|_| whole || refund.cause == CALLED_OFF) {
+    let refunded = Refunded { payment, refund, returned_cents: returned };
+    if refunded.share_cents() < refunded.refund.amount_cents {
+        bank_transfers::cover(&mut *conn, &refunded.payment, now).await?;
+    }
+    tell_booking(conn, &refunded.payment, &refunded.refund, now).await?;
+    Ok(Some(refunded))
+}
+
+/// A booking whose payer has got back all of it, or what its end left, is refunded.
+pub(super) async fn tell_booking(
+    conn: &mut PgConnection,
+    payment: &Payment,
+    refund: &Refund,
+    now: OffsetDateTime,
+) -> Result<()> {
+    let Some(booking) = payment.booking_id else { return Ok(()) };
+    if refund.cause == CALLED_OFF || returned(&mut *conn, payment).await? >= payment.amount_cents {
         bookings::mark_refunded(conn, booking, now).await?;
     }
-    Ok(Some(Refunded { payment, refund, returned_cents: returned }))
+    Ok(())
 }
 
 /// What has gone back of a payment, or counts as if it had.
 pub(super) async fn returned(conn: &mut PgConnection, payment: &Payment) -> Result<i64> {
     let cents = sqlx::query_scalar!(
         r#"select coalesce(sum(amount_cents), 0)::bigint as "cents!" from refunds
-            where payment_id = $1 and (status = 'SUCCEEDED' or owed_at is not null)"#,
+            where payment_id = $1 and (status = 'SUCCEEDED' or exists (select from bank_transfers t where t.refund_id = refunds.id))"#,
         payment.id.0,
     );
     Ok(cents.fetch_one(conn).await?)
@@ -347,40 +382,6 @@ pub async fn mark_failed(
     .execute(conn)
     .await?;
     Ok(())
-}
-
-/// What refunds have gone through, or may have: Stripe was asked.
-pub(super) async fn accounted_for(conn: &mut PgConnection, payment: PaymentId) -> Result<i64> {
-    let cents = sqlx::query_scalar!(
-        r#"select coalesce(sum(amount_cents), 0)::bigint as "cents!" from refunds
-            where payment_id = $1 and way <> 'DISPUTE'
-              and (status = 'SUCCEEDED' or status = 'PENDING' and (asked_at is not null or way = 'EXTERNAL'))"#,
-        payment.0,
-    );
-    Ok(cents.fetch_one(conn).await?)
-}
-
-/// A refund that had gone through, and came back.
-#[derive(Clone, Debug)]
-pub struct FailedRefund {
-    /// Stripe's name of the refund.
-    pub refund_id: String,
-    pub amount_cents: i64,
-    /// In Stripe's words.
-    pub reason: Option<String>,
-}
-
-/// Those of a payment. One that is not known yet to have gone through is left out: that word may come later.
-pub(super) async fn list_failed(conn: &mut PgConnection, payment: PaymentId) -> Result<Vec<FailedRefund>> {
-    let failed = sqlx::query_as!(
-        FailedRefund,
-        "select f.refund_id, f.amount_cents, f.reason from failed_refunds f
-          where f.payment_id = $1
-            and exists (select from refunds r where r.payment_id = f.payment_id and r.status = 'SUCCEEDED'
-                                                and (r.id = f.own_id or r.refund_id = f.refund_id))",
-        payment.0,
-    );
-    Ok(failed.fetch_all(conn).await?)
 }
 
 /// Stripe's names of the refunds of a payment that are known here.

@@ -5,10 +5,14 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::closing::{Closed, Owed};
-use super::refunds::{FailedRefund, NewRefund, Requested};
-use super::{DisputeStatus, Payment, PaymentMethod, PaymentStatus, RefundWay, closing, payouts, refunds};
+use super::refunds::{NewRefund, Requested};
+use super::{
+    DisputeStatus, FailedRefund, Payment, PaymentMethod, PaymentStatus, RefundWay, bank_transfers, closing,
+    failed_refunds, payouts, refunds,
+};
 use crate::bookings::{self, Booking};
 use crate::error::Result;
+use crate::ids::PaymentId;
 use crate::ledger;
 use crate::timeline::{self, EventKind, NewEvent};
 
@@ -25,7 +29,7 @@ pub struct Settled {
     pub booking: Option<Booking>,
     /// What has to go back, and what is to be paid out.
     pub closed: Closed,
-    /// What had gone back and just came back.
+    /// What had gone back and just came back, as far as it is owed.
     pub failed_refunds: Vec<FailedRefund>,
     /// What became of a dispute just now.
     pub dispute: Option<DisputeStatus>,
@@ -118,7 +122,8 @@ async fn settle_dispute(conn: &mut PgConnection, settled: &mut Settled, now: Off
     Ok(())
 }
 
-/// A bank took a payment back: its shares go back as in a refund. What had gone back before is lost.
+/// A bank took a payment back: its shares go back as in a refund. What had gone back before is lost, unless it is still to be
+/// transferred.
 async fn settle_lost(
     conn: &mut PgConnection,
     payment: &Payment,
@@ -134,6 +139,7 @@ async fn settle_lost(
     let mut news = taken.is_none();
     if beyond > 0 {
         news = ledger::dispute_lost_beyond(&mut *conn, payment, beyond, now).await?;
+        bank_transfers::cover(&mut *conn, payment, now).await?;
     }
     if left > 0 {
         let lost = NewRefund {
@@ -154,7 +160,7 @@ async fn settle_lost(
 /// What Stripe says has gone back, and no refund here accounts for.
 async fn settle_refunds(conn: &mut PgConnection, settled: &mut Settled, now: OffsetDateTime) -> Result<()> {
     let payment = &settled.payment;
-    let known = refunds::accounted_for(&mut *conn, payment.id).await?;
+    let known = accounted_for(&mut *conn, payment.id).await?;
     let unknown = payment.refunded_cents - known;
     if unknown <= 0 {
         return Ok(());
@@ -171,6 +177,17 @@ async fn settle_refunds(conn: &mut PgConnection, settled: &mut Settled, now: Off
     Ok(())
 }
 
+/// What refunds have gone through at Stripe, or may have: it was asked.
+async fn accounted_for(conn: &mut PgConnection, payment: PaymentId) -> Result<i64> {
+    let cents = sqlx::query_scalar!(
+        r#"select coalesce(sum(amount_cents), 0)::bigint as "cents!" from refunds
+            where payment_id = $1 and way in ('STRIPE', 'EXTERNAL')
+              and (status = 'SUCCEEDED' or status = 'PENDING' and (asked_at is not null or way = 'EXTERNAL'))"#,
+        payment.0,
+    );
+    Ok(cents.fetch_one(conn).await?)
+}
+
 /// What came back is owed to its payer. It stays taken from the shares: it is still the client's, and no talent is paid it.
 async fn settle_failed_refunds(
     conn: &mut PgConnection,
@@ -181,10 +198,14 @@ async fn settle_failed_refunds(
     if payment.failed_refund_cents == 0 {
         return Ok(());
     }
-    for failed in refunds::list_failed(&mut *conn, payment.id).await? {
-        if ledger::refund_failed(&mut *conn, payment, &failed, now).await? {
-            settled.failed_refunds.push(failed);
+    for failed in failed_refunds::list(&mut *conn, payment.id).await? {
+        if !ledger::refund_failed(&mut *conn, payment, &failed, now).await? {
+            continue;
         }
+        let transfer = bank_transfers::insert_for_failed(&mut *conn, &failed.refund_id, now).await?;
+        bank_transfers::cover(&mut *conn, payment, now).await?;
+        let owed = bank_transfers::get(&mut *conn, transfer).await?.cents();
+        settled.failed_refunds.extend((owed > 0).then_some(FailedRefund { amount_cents: owed, ..failed }));
     }
     Ok(())
 }

@@ -112,7 +112,7 @@ async fn site_of(conn: &mut PgConnection, new: &NewQuote, talent: UserId) -> Res
         (false, _) => Err(NOT_IN_CONTACT),
         (true, false) => Err(Error::Invalid {
             field: "establishmentId",
-            message: "is not an establishment of this client",
+            message: "must be an establishment of this client",
         }),
         (true, true) => Ok(site),
     }

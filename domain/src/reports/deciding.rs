@@ -148,7 +148,9 @@ pub async fn validate_by_time(
     if report.status != ReportStatus::Submitted || report.submitted_at + VALIDATED_AFTER > now {
         return Ok(None);
     }
-    if contract_of(&mut *conn, &report).await?.status == ContractStatus::Disputed {
+    // Held, so that nobody disputes what is being accepted.
+    let contract = contract_of(&mut *conn, &report).await?.id;
+    if contracts::lock(&mut *conn, contract).await?.status == ContractStatus::Disputed {
         return Ok(None);
     }
     if report.needs_client() {

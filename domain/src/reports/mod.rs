@@ -143,7 +143,7 @@ pub async fn submit(
         }
     }
     if Duration::minutes(new.minutes_worked.into()) > now - (mission.start_date - OPENS_BEFORE) {
-        let message = "more than have passed since the mission could be started";
+        let message = "must not be more than have passed since the mission could be started";
         return Err(Error::Invalid { field: "minutesWorked", message });
     }
     let report = ReportId::new();

@@ -2,6 +2,7 @@
 
 use domain::chorus::credits::{self, Credit};
 use domain::chorus::{self, Deferred, HandIn, Rejected, Submission};
+use domain::contracts::COMPLETED_AFTER;
 use domain::error::Result;
 use domain::ids::{JobId, PaymentId};
 use domain::invoices::Invoice;
@@ -14,7 +15,7 @@ use super::{papers, payments};
 use crate::alert_money::{AlertMoney, MoneyTrouble};
 use crate::dun_invoice::{DunInvoice, Dunning};
 use crate::ledger::{self, NewJob};
-use crate::{PollChorus, SubmitChorus, SubmitCredit};
+use crate::{CompleteContract, PollChorus, SubmitChorus, SubmitCredit};
 
 fn alert(what: MoneyTrouble, payment: &Payment, cause: &str, detail: &str) -> NewJob {
     let cents = money::in_words(payment.amount_cents, "fr");
@@ -27,15 +28,20 @@ pub(super) fn hand_in(payment_id: PaymentId) -> NewJob {
     NewJob::of(&SubmitChorus { payment_id }).once(format!("submit-chorus:{payment_id}:owed"))
 }
 
-/// A public body will pay later: its invoice is handed in when the work is accepted, and the talent learns that it is so.
-pub async fn deferred(tx: &mut Tx, deferred: &Deferred) -> Result<()> {
+/// A public body will pay later: its invoice is handed in when the work is accepted, and the talent learns that it is so. What a quote
+/// had promised is accepted by time, where nobody says anything.
+pub async fn deferred(tx: &mut Tx, deferred: &Deferred, now: OffsetDateTime) -> Result<()> {
     let Deferred { payment, ready, again } = deferred;
     if *again {
         return Ok(());
     }
     let cause = format!("chorus:{}", payment.id);
     let told = payments::notice(payment, payment.talent_id, NotificationType::PaymentDeferred, &cause);
-    let jobs = [told].into_iter().chain(ready.then(|| hand_in(payment.id)));
+    let complete = payment
+        .of_quote()
+        .filter(|_| !ready)
+        .map(|contract_id| NewJob::of(&CompleteContract { contract_id }).at(now + COMPLETED_AFTER));
+    let jobs = [told].into_iter().chain(ready.then(|| hand_in(payment.id))).chain(complete);
     ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await
 }
 

@@ -6,6 +6,7 @@ use domain::growth::{levels, referrals, tags};
 use domain::ids::UserId;
 use domain::live::{self, PointsUpdate, Telling};
 use domain::notifications::{self, About, Channels, NewNotification, NotificationType};
+use domain::payments::PaymentKind;
 use domain::payments::refunds::Refunded;
 use domain::reports::Report;
 use domain::services::Service;
@@ -41,7 +42,9 @@ pub(super) async fn judged(tx: &mut Tx, talent: UserId, now: OffsetDateTime) -> 
 pub(super) async fn refunded(tx: &mut Tx, refunded: &Refunded) -> Result<()> {
     let Refunded { payment, refund, returned_cents } = refunded;
     let whole = returned_cents + refund.amount_cents >= payment.amount_cents;
-    let Some(contract) = payment.contract_id.filter(|_| whole) else { return Ok(()) };
+    let Some(contract) = payment.contract_id.filter(|_| whole && payment.kind == PaymentKind::Charge) else {
+        return Ok(());
+    };
     let assignment = contracts::get(tx, contract).await?.assignment_id;
     let reversals = assignment.into_iter().flat_map(|assignment| {
         OF_A_MISSION.map(|action| {

@@ -12,7 +12,7 @@ use domain::reviews::Work;
 use domain::{Tx, users};
 use time::OffsetDateTime;
 
-use super::{contracts, conversations, growth, notices, papers, payments, told, told_and_counted};
+use super::{cancelled, contracts, conversations, growth, notices, papers, payments, told, told_and_counted};
 use crate::ledger::{self, NewJob};
 use crate::request_review::ASKED_AFTER;
 use crate::{Ahead, AutoValidateReport, CheckAssignment, RemindMission, RequestReview};
@@ -191,6 +191,7 @@ pub async fn overdue(
             (mission, NotificationType::MissionNotStarted, vec![mission.client_id, *talent])
         }
         Overdue::NotReported { mission, talent } => (mission, NotificationType::ReportMissing, vec![*talent]),
+        Overdue::GivenUp(given_up) => return cancelled(tx, given_up).await,
         Overdue::Over { mission } => {
             conversations::mission_reported(tx, mission.id, now).await?;
             return told_and_counted(tx, mission, "La mission est terminée.", &[], vec![], vec![], now).await;

@@ -279,6 +279,9 @@ pub async fn cascaded(tx: &mut Tx, cascade: &Cascade, now: OffsetDateTime) -> Re
         Some(CancelCause::Expired) => {
             (NotificationType::MissionExpired, "La mission a expiré : personne n’a été trouvé à temps.")
         }
+        Some(CancelCause::NotStarted) => {
+            (NotificationType::MissionCancelled, "La mission n’a pas eu lieu : elle est annulée sans frais.")
+        }
         Some(CancelCause::Client) => {
             (NotificationType::CancellationConfirmed, "La mission a été annulée par l’établissement.")
         }

@@ -6,6 +6,8 @@ use domain::ids::UserId;
 use domain::invoices::Invoice;
 use domain::notifications::{NewNotification, NotificationType};
 use domain::payments::accounts::Synced;
+use domain::payments::bank_refunds::Owed;
+use domain::payments::bank_transfers::Made;
 use domain::payments::closing::Closed;
 use domain::payments::events::{Concern, StripeEvent};
 use domain::payments::payouts::Scheduled;
@@ -56,7 +58,7 @@ pub async fn settled(tx: &mut Tx, settled: &Settled, now: OffsetDateTime) -> Res
     if *paid {
         jobs.push(notice(payment, payment.payer_id, NotificationType::PaymentConfirmed, &cause));
         jobs.push(notice(payment, payment.talent_id, NotificationType::PaymentReceived, &cause));
-        if let (Some(contract_id), None) = (payment.contract_id, payment.mission_id) {
+        if let Some(contract_id) = payment.of_quote() {
             let complete = NewJob::of(&CompleteContract { contract_id });
             jobs.push(complete.at(now + COMPLETED_AFTER));
         }
@@ -110,7 +112,7 @@ pub async fn closed(tx: &mut Tx, closed: &Closed) -> Result<()> {
     ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await
 }
 
-/// A refund was asked for by a person.
+/// A refund was asked for by a person, or is to go another way.
 pub async fn refund_requested(tx: &mut Tx, requested: &Requested) -> Result<()> {
     ledger::enqueue(tx, (!requested.again).then(|| refund(requested))).await
 }
@@ -130,31 +132,32 @@ pub async fn refunded(tx: &mut Tx, refunded: &Refunded) -> Result<()> {
     unblocked(tx, payment.talent_id).await
 }
 
-/// What a public body had paid is owed to it: a person makes the transfer and says so, the talent learns that its share has shrunk, and
-/// Chorus Pro gets the credit note.
-pub async fn refund_owed(
-    tx: &mut Tx,
-    refunded: &Refunded,
-    credited: &[Invoice],
-    now: OffsetDateTime,
-) -> Result<()> {
+/// A refund is owed from bank to bank: a person makes the transfer and says so, the talent learns that its share has shrunk, and Chorus
+/// Pro gets the credit note of an invoice that it has.
+pub async fn refund_owed(tx: &mut Tx, owed: &Owed, credited: &[Invoice], now: OffsetDateTime) -> Result<()> {
+    let Owed { refunded, transfer } = owed;
     let Refunded { payment, refund, .. } = refunded;
-    let cause = format!("refund:{}", refund.id);
-    let cents = money::in_words(refund.amount_cents, "fr");
-    let detail = format!("Remboursement {} du paiement {} : {cents}", refund.id, payment.id);
-    let jobs = [
-        notice(payment, payment.talent_id, NotificationType::PaymentReduced, &cause),
-        alert(MoneyTrouble::TransferDue, format!("transfer:{}", refund.id), detail),
-    ];
-    ledger::enqueue(tx, jobs).await?;
+    let reduced = notice(
+        payment,
+        payment.talent_id,
+        NotificationType::PaymentReduced,
+        &format!("refund:{}", refund.id),
+    );
+    let due = (transfer.made_at.is_none()).then(|| {
+        let cents = money::in_words(transfer.cents(), "fr");
+        let detail = format!("Remboursement {} du paiement {} : {cents}", refund.id, payment.id);
+        alert(MoneyTrouble::TransferDue, format!("transfer:{}", transfer.id), detail)
+    });
+    ledger::enqueue(tx, [reduced].into_iter().chain(due).collect::<Vec<_>>()).await?;
     super::chorus::credited(tx, credited, now).await?;
+    super::growth::refunded(tx, refunded).await?;
     unblocked(tx, payment.talent_id).await
 }
 
-/// A person has transferred it: its payer hears of it.
-pub async fn refund_transferred(tx: &mut Tx, refunded: &Refunded) -> Result<()> {
-    let Refunded { payment, refund, .. } = refunded;
-    let cause = format!("refund:{}", refund.id);
+/// A person has made a transfer: its payer hears of it.
+pub async fn transferred(tx: &mut Tx, made: &Made) -> Result<()> {
+    let Made { payment, transfer } = made;
+    let cause = format!("refund:{}", transfer.refund());
     ledger::enqueue(tx, [notice(payment, payment.payer_id, NotificationType::RefundMade, &cause)]).await
 }
 

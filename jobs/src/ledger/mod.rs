@@ -3,7 +3,8 @@
 //! `waiting → dispatched → running → done | dead | cancelled`, and back to `waiting` with a later `run_at` for retry,
 //! delay and give-back. Redis holds copies of ids and may lose them at any time; this table may not.
 //!
-//! Nothing here names a noun of the product; together with `workers::engine` it could be lifted out as a library.
+//! Nothing here names a noun of the product: with `workers::engine` and what both use of `domain` (`bus`, `clock`, `db`, `error`, `ids`,
+//! `page`, `paris`, `trace`) it could be lifted out as a library.
 
 mod admin;
 mod cron;

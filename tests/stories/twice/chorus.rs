@@ -30,6 +30,17 @@ pub(super) async fn play(twice: &mut Delivered) {
     look(&public, twice).await;
     let taken = "select count(*) from chorus_credits where status = 'PAID'";
     assert_eq!(public.money.world.count(taken).await, 1);
+    public.money.transfer(&public.money.transfers(false).await[0], "VIR-1").await.expect(200);
+    twice.again(&public.money.world).await;
+    public.money.world.end().await;
+
+    // The contract of a quote, which nobody confirms.
+    let mut public = Public::new(100_000).await;
+    let (_, quoted) = public.quoted().await;
+    for wait in [Duration::days(14), Duration::seconds(10)] {
+        pass(&mut public, twice, wait).await;
+    }
+    assert_eq!(public.submission(&quoted).await["status"], "SENT");
     public.money.world.end().await;
 
     let mut public = Public::new(100_000).await;

@@ -6,6 +6,7 @@ use serde_json::json;
 use time::Duration;
 
 use super::Delivered;
+use crate::market::id;
 use crate::money::Money;
 
 pub(super) async fn play(twice: &mut Delivered) {
@@ -29,6 +30,12 @@ pub(super) async fn play(twice: &mut Delivered) {
         (money.stripe.objects("refund").len(), money.stripe.objects("transfer_reversal").len()),
         (1, 1)
     );
+    // A bank sends it back.
+    money.stripe.fail_refund(&id(&money.stripe.objects("refund")[0]));
+    money.drain().await;
+    twice.again(&money.world).await;
+    money.transfer(&money.transfers(false).await[0], "VIR-1").await.expect(200);
+    twice.again(&money.world).await;
     money.world.enqueue(NewJob::of(&ReconcileStripe {})).await;
     twice.again(&money.world).await;
     money.check().await;
@@ -41,8 +48,20 @@ pub(super) async fn play(twice: &mut Delivered) {
     money.client.post(&cancel, json!({ "reason": "Erreur" })).await.expect(200);
     money.drain().await;
     twice.again(&money.world).await;
-    let id = asked["paymentId"].as_str().unwrap();
-    assert_eq!(money.payment(id).await["status"], "CANCELLED");
+    let asked = asked["paymentId"].as_str().unwrap();
+    assert_eq!(money.payment(asked).await["status"], "CANCELLED");
+    money.world.end().await;
+
+    // Refused, and given back by bank instead.
+    let mut money = Money::new().await;
+    let (_, refund) = money.refused().await;
+    money.by_bank(&refund).await.expect(200);
+    twice.again(&money.world).await;
+    money.transfer(&money.transfers(false).await[0], "VIR-1").await.expect(200);
+    twice.again(&money.world).await;
+    assert_eq!(money.ledger().await, json!({ "STRIPE": 20_000, "BANK": -20_000 }));
+    money.return_all().await;
+    money.check().await;
     money.world.end().await;
 
     let money = Money::new().await;

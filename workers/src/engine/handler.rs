@@ -7,6 +7,7 @@ use std::time::Duration;
 use domain::{Db, Tx, trace};
 use jobs::ledger::{self, Claimed, Covered, Envelope, Fence, Limit, Queue};
 use jobs::{Job, Policy};
+use time::OffsetDateTime;
 
 use super::outcome::{Done, JobError, JobResult};
 
@@ -151,6 +152,12 @@ impl<C> Run<C> {
     /// The same in every run of this job (of several, the first): mail and push derive their keys from it.
     pub fn id(&self) -> domain::ids::JobId {
         self.claimed[0].0.fence.id
+    }
+
+    /// When the job was due (of several, the last): by the database's clock that has come, whatever another clock says.
+    pub fn due_at(&self) -> OffsetDateTime {
+        let due = self.claimed.iter().map(|(claimed, _)| claimed.run_at);
+        due.max().unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 
     /// Whether the job is dead when this run fails.

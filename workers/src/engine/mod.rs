@@ -1,7 +1,8 @@
 //! Runs the jobs of the ledger: apalis drives the handlers, Redis says when to look, PostgreSQL decides.
 //!
 //! Any process may be killed, stopped or cut off at any point, and Redis may be flushed or away: a job is then delivered
-//! again, and its fence decides whose effects count. Nothing here names a noun of the product.
+//! again, and its fence decides whose effects count. Nothing here names a noun of the product; `jobs::ledger` says what
+//! would have to come along if it left.
 
 mod backend;
 mod handler;

@@ -1,7 +1,7 @@
 //! Mail: what a letter says is in `texts`, and by which way it goes in `smtp`, `resend` or, without either, a folder.
 
 mod answers;
-mod door;
+mod breaker;
 mod resend;
 mod smtp;
 mod texts;

@@ -11,7 +11,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{StatusCode, Url, redirect};
 use serde::{Deserialize, Serialize};
 
-use super::door::Door;
+use super::breaker::Breaker;
 use super::{CALENDAR, CALENDAR_FILE, MailError, Rendered, Transport, invalid};
 use crate::retry_after;
 
@@ -27,7 +27,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 pub struct Resend {
     http: reqwest::Client,
     emails: Url,
-    door: Door,
+    breaker: Breaker,
     clock: Clock,
 }
 
@@ -74,21 +74,21 @@ impl Resend {
             .default_headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]))
             .build()
             .map_err(io::Error::other)?;
-        Ok(Self { http, emails, door: Door::new(clock.clone()), clock })
+        Ok(Self { http, emails, breaker: Breaker::new(clock.clone()), clock })
     }
 
     async fn send(&self, mail: &Rendered) -> Result<(), MailError> {
-        self.door.enter()?;
+        self.breaker.check()?;
         let request = self.http.post(self.emails.clone()).header(IDEMPOTENCY_KEY, &mail.key);
         let response = match request.json(&NewEmail::of(mail)).send().await {
             Ok(response) => response,
-            Err(error) if error.is_connect() => return Err(self.door.closed(None, said(error))),
+            Err(error) if error.is_connect() => return Err(self.breaker.failed(None, said(error))),
             // Perhaps it was taken; under its key it is not taken twice.
             Err(error) => return Err(MailError::Later(said(error))),
         };
         let status = response.status();
         if status.is_success() {
-            self.door.opened();
+            self.breaker.succeeded();
             return Ok(());
         }
         let pause = retry_after::asked(response.headers(), self.clock.now());
@@ -96,7 +96,7 @@ impl Resend {
         let why = format!("Resend: {} {} {}", status.as_u16(), refusal.name, refusal.message);
         match judge(status, &refusal.name) {
             Verdict::Taken => Ok(()),
-            Verdict::Away => Err(self.door.closed(pause, why)),
+            Verdict::Away => Err(self.breaker.failed(pause, why)),
             Verdict::Later => Err(MailError::Later(why)),
             Verdict::Refused => Err(MailError::Refused(why)),
         }

@@ -23,7 +23,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::answers::{Stage, judge};
-use super::door::Door;
+use super::breaker::Breaker;
 use super::{MailError, Rendered, Transport};
 
 /// Connections of one process at once †; many servers take ten to twenty.
@@ -54,7 +54,7 @@ pub struct Smtp {
     server: Server,
     kept: Mutex<Vec<Kept>>,
     turns: Semaphore,
-    door: Door,
+    breaker: Breaker,
     limits: Limits,
 }
 
@@ -110,7 +110,7 @@ impl Smtp {
             server: Server::read(url)?,
             kept: Mutex::default(),
             turns: Semaphore::new(CONNECTIONS),
-            door: Door::new(clock),
+            breaker: Breaker::new(clock),
             limits: LIMITS,
         })
     }
@@ -149,15 +149,15 @@ impl Smtp {
             let limit = self.limits.step;
             tokio::spawn(async move { timeout(limit, kept.connection.abort()).await });
         }
-        self.door.enter()?;
+        self.breaker.check()?;
         let limit = self.limits.ready;
         let opened = timeout(limit, self.server.open()).await;
         match opened.map_err(|_| format!("not ready within {limit:?}")).and_then(|opened| opened) {
             Ok(connection) => {
-                self.door.opened();
+                self.breaker.succeeded();
                 Ok(Kept { connection, mails: 0, since: Instant::now() })
             }
-            Err(why) => Err(self.door.closed(None, format!("the mail server is away: {why}"))),
+            Err(why) => Err(self.breaker.failed(None, format!("the mail server is away: {why}"))),
         }
     }
 
