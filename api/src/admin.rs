@@ -76,7 +76,7 @@ impl AdminApi {
         let mut tx = app.db.begin().await?;
         let user = users::validate(&mut tx, UserId(id.0)).await?;
         if user.role == domain::users::Role::Talent {
-            effects::talent_changed(&mut tx, user.id, app.clock.now()).await?;
+            effects::missions::talent_changed(&mut tx, user.id, app.clock.now()).await?;
             effects::payments::unblocked(&mut tx, user.id).await?;
         }
         tx.commit().await?;
@@ -139,7 +139,7 @@ impl AdminApi {
     ) -> ApiResult<Json<AccountView>> {
         let mut tx = app.db.begin().await?;
         let user = users::set_compliance(&mut tx, UserId(id.0), body.0.status.into()).await?;
-        effects::talent_changed(&mut tx, user.id, app.clock.now()).await?;
+        effects::missions::talent_changed(&mut tx, user.id, app.clock.now()).await?;
         tx.commit().await?;
         Ok(Json(user.into()))
     }

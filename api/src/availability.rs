@@ -119,7 +119,7 @@ impl AvailabilityApi {
         };
         let mut tx = app.db.begin().await?;
         let declared = availability::replace(&mut tx, caller.0.user, new).await?;
-        effects::talent_changed(&mut tx, caller.0.user, app.clock.now()).await?;
+        effects::missions::talent_changed(&mut tx, caller.0.user, app.clock.now()).await?;
         tx.commit().await?;
         Ok(Json(declared.into()))
     }

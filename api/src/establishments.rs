@@ -191,7 +191,7 @@ impl EstablishmentsApi {
         let names_address_alone = patch.names_address_alone();
         establishments::update(&mut tx, site, caller.0.user, patch).await?;
         if names_address_alone {
-            effects::address_named(&mut tx, AddressOf::Establishment(site)).await?;
+            effects::missions::address_named(&mut tx, AddressOf::Establishment(site)).await?;
         }
         let site = establishments::find_own(&mut tx, caller.0.user).await?;
         tx.commit().await?;

@@ -119,7 +119,7 @@ impl InvitationsApi {
         let now = app.clock.now();
         let mut tx = app.db.begin().await?;
         let accepted = invitations::accept(&mut tx, InvitationId(id.0), caller.0.user, now).await?;
-        effects::assigned(&mut tx, &accepted, now).await?;
+        effects::missions::assigned(&mut tx, &accepted, now).await?;
         tx.commit().await?;
         Ok(Json(accepted.assignment().into()))
     }

@@ -234,13 +234,13 @@ impl ProfilesApi {
         let names_address_alone = patch.names_address_alone();
         let profile = profiles::update(&mut tx, caller.0.user, patch).await?;
         if concerns_matching {
-            effects::talent_changed(&mut tx, caller.0.user, app.clock.now()).await?;
+            effects::missions::talent_changed(&mut tx, caller.0.user, app.clock.now()).await?;
         }
         if shows_face {
             effects::growth::photo_set(&mut tx, caller.0.user).await?;
         }
         if names_address_alone {
-            effects::address_named(&mut tx, AddressOf::Profile(caller.0.user)).await?;
+            effects::missions::address_named(&mut tx, AddressOf::Profile(caller.0.user)).await?;
         }
         tx.commit().await?;
         Ok(Json(profile.into()))

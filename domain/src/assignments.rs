@@ -49,7 +49,7 @@ pub struct Override {
     pub by: UserId,
 }
 
-/// A talent took a slot. See `jobs::effects::assigned` for what that sets off.
+/// A talent took a slot. See `jobs::effects::missions::assigned` for what that sets off.
 #[derive(Debug)]
 #[must_use = "an assignment has effects"]
 pub struct Assigned {
@@ -241,7 +241,7 @@ pub async fn close_leftovers(
     Ok(leftovers)
 }
 
-/// A talent left a mission before its start. See `jobs::effects::released` for what that sets off.
+/// A talent left a mission before its start. See `jobs::effects::missions::released` for what that sets off.
 #[derive(Debug)]
 #[must_use = "a freed slot has effects"]
 pub struct Released {

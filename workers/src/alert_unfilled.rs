@@ -18,6 +18,6 @@ pub async fn run(job: AlertUnfilled, run: Run<App>) -> JobResult {
     if !due || !mission.takes_people(run.now()) {
         return run.done_without_effects();
     }
-    effects::unfilled(&mut tx, &mission, kind, run.id()).await?;
+    effects::missions::unfilled(&mut tx, &mission, kind, run.id()).await?;
     run.done(tx).await
 }

@@ -11,6 +11,6 @@ pub async fn run(job: CancelCascade, run: Run<App>) -> JobResult {
     let Some(cascade) = missions::mark_cascaded(&mut tx, job.mission_id, now).await? else {
         return run.done_without_effects();
     };
-    effects::cascaded(&mut tx, &cascade, now).await?;
+    effects::missions::cascaded(&mut tx, &cascade, now).await?;
     run.done(tx).await
 }

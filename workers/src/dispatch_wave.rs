@@ -1,7 +1,7 @@
 use domain::live::{self, MissionUpdated, Telling};
 use domain::matching::{self, Ranking, Whom};
 use domain::{invitations, messages, missions, trace, waves};
-use jobs::effects::SentWave;
+use jobs::effects::missions::SentWave;
 use jobs::{DispatchWave, effects};
 
 use crate::App;
@@ -25,7 +25,7 @@ pub async fn run(job: DispatchWave, run: Run<App>) -> JobResult {
     let invitations = invitations.concat();
     let invited = invitations.len();
     let sent = SentWave { mission: &mission, wave: Some(wave), invitations, cause: trace::current() };
-    let mut tellings = effects::invited(&mut tx, &[sent], now).await?;
+    let mut tellings = effects::missions::invited(&mut tx, &[sent], now).await?;
     if invited > 0 {
         let message = match invited {
             1 => "Recherche élargie. Un autre talent a été invité.".into(),

@@ -27,7 +27,7 @@ pub async fn run(job: EnforceAccount, run: Run<App>) -> JobResult {
             if let Some(released) =
                 assignments::take_out(&mut tx, mission, user, "compte suspendu", now).await?
             {
-                effects::released(&mut tx, &released, now).await?;
+                effects::missions::released(&mut tx, &released, now).await?;
             }
             tx.commit().await?;
         }
@@ -41,7 +41,7 @@ pub async fn run(job: EnforceAccount, run: Run<App>) -> JobResult {
         let mut tx = run.begin().await?;
         assignments::close_requests(&mut tx, user, now).await?;
         for cancelled in missions::cancel_all(&mut tx, user, now).await? {
-            effects::cancelled(&mut tx, &cancelled).await?;
+            effects::missions::cancelled(&mut tx, &cancelled).await?;
         }
         tx.commit().await?;
     } else {

@@ -11,6 +11,6 @@ pub async fn run(job: ExpireMission, run: Run<App>) -> JobResult {
     let Some(expiry) = missions::expire(&mut tx, job.mission_id, now).await? else {
         return run.done_without_effects();
     };
-    effects::expired(&mut tx, &expiry, now).await?;
+    effects::missions::expired(&mut tx, &expiry, now).await?;
     run.done(tx).await
 }

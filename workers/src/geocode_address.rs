@@ -25,7 +25,7 @@ pub async fn run(job: GeocodeAddress, run: Run<App>) -> JobResult {
     match job.of {
         AddressOf::Profile(user) => {
             if profiles::set_point(&mut tx, user, &address, point).await? {
-                effects::talent_changed(&mut tx, user, now).await?;
+                effects::missions::talent_changed(&mut tx, user, now).await?;
             }
         }
         AddressOf::Establishment(site) => {

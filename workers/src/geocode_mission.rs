@@ -20,13 +20,13 @@ pub async fn run(job: GeocodeMission, run: Run<App>) -> JobResult {
         let Some(mission) = missions::set_point(&mut tx, job.mission_id, &address, point).await? else {
             return run.done_without_effects();
         };
-        effects::located(&mut tx, &mission).await?;
+        effects::missions::located(&mut tx, &mission).await?;
         return run.done(tx).await;
     }
     let unplaced = missions::find_unplaced(&mut tx, job.mission_id).await?;
     let Some(mission) = unplaced.filter(|mission| mission.place() == address) else {
         return run.done_without_effects();
     };
-    effects::location_unknown(&mut tx, &mission, now).await?;
+    effects::missions::location_unknown(&mut tx, &mission, now).await?;
     run.done(tx).await
 }

@@ -5,7 +5,7 @@ use domain::live::{self, Channel, Delivery, MissionMatched, MissionUpdated, Tell
 use domain::matching::{self, MatchedTalent, Ranking, Whom};
 use domain::missions::{self, Mission};
 use domain::{Tx, invitations, messages, waves};
-use jobs::effects::SentWave;
+use jobs::effects::missions::SentWave;
 use jobs::{MatchMission, effects};
 use time::OffsetDateTime;
 
@@ -49,7 +49,7 @@ pub async fn run(jobs: Vec<Part<MatchMission>>, run: Run<App>) -> JobResult {
             cause: causes.remove(&mission.id).unwrap_or_default(),
         })
         .collect();
-    let mut tellings = effects::invited(&mut tx, &sent, now).await?;
+    let mut tellings = effects::missions::invited(&mut tx, &sent, now).await?;
     let mut summaries = Vec::new();
     for ((SentWave { mission, invitations, .. }, before), matches) in sent.iter().zip(&before).zip(stored) {
         if before.matches.as_ref() == Some(&matches) && before.expired.is_empty() && invitations.is_empty() {

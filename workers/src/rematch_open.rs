@@ -11,6 +11,6 @@ pub async fn run(job: RematchOpen, run: Run<App>) -> JobResult {
     if reopened.is_empty() {
         return run.done_without_effects();
     }
-    effects::reopened(&mut tx, &reopened).await?;
+    effects::missions::reopened(&mut tx, &reopened).await?;
     run.done(tx).await
 }

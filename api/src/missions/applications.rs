@@ -134,7 +134,7 @@ impl ApplicationsApi {
         };
         let mut tx = app.db.begin().await?;
         let filed = applications::apply(&mut tx, new, app.clock.now()).await?;
-        effects::filed(&mut tx, &filed).await?;
+        effects::missions::filed(&mut tx, &filed).await?;
         tx.commit().await?;
         Ok(ApplicationCreated::Created(Json(ApplicationView::of(filed.application, None))))
     }
@@ -206,7 +206,7 @@ impl ApplicationsApi {
         let reason = body.0.working_time_override.map(|over| over.reason.0);
         let mut tx = app.db.begin().await?;
         let accepted = applications::accept(&mut tx, ApplicationId(id.0), caller.0, reason, now).await?;
-        effects::assigned(&mut tx, &accepted, now).await?;
+        effects::missions::assigned(&mut tx, &accepted, now).await?;
         tx.commit().await?;
         Ok(Json(accepted.assignment().into()))
     }
@@ -223,7 +223,7 @@ impl ApplicationsApi {
     ) -> ApiResult<Json<ApplicationView>> {
         let mut tx = app.db.begin().await?;
         let filed = applications::reject(&mut tx, ApplicationId(id.0), caller.0, app.clock.now()).await?;
-        effects::filed(&mut tx, &filed).await?;
+        effects::missions::filed(&mut tx, &filed).await?;
         tx.commit().await?;
         Ok(Json(ApplicationView::of(filed.application, None)))
     }
@@ -241,7 +241,7 @@ impl ApplicationsApi {
         let now = app.clock.now();
         let mut tx = app.db.begin().await?;
         let filed = applications::withdraw(&mut tx, ApplicationId(id.0), caller.0.user, now).await?;
-        effects::filed(&mut tx, &filed).await?;
+        effects::missions::filed(&mut tx, &filed).await?;
         tx.commit().await?;
         Ok(Json(ApplicationView::of(filed.application, None)))
     }

@@ -294,7 +294,7 @@ impl MissionLifeApi {
         let original = missions::lock_managed(&mut tx, MissionId(id.0), caller.0).await?;
         let poster = if caller.0.is_admin() { original.client_id } else { caller.0.user };
         let posted = missions::duplicate(&mut tx, &original, poster, &dates, app.clock.now()).await?;
-        effects::posted_all(&mut tx, &posted).await?;
+        effects::missions::posted_all(&mut tx, &posted).await?;
         tx.commit().await?;
         let items = posted.into_iter().map(|posted| MissionView::of(posted.mission, Sight::Whole)).collect();
         Ok(MissionsCreated::Created(Json(MissionList { items, next_cursor: None })))
@@ -337,7 +337,7 @@ impl MissionLifeApi {
         let now = app.clock.now();
         let cancelled =
             missions::cancel(&mut tx, MissionId(id.0), caller.0, body.0.reason.as_ref(), now).await?;
-        effects::cancelled(&mut tx, &cancelled).await?;
+        effects::missions::cancelled(&mut tx, &cancelled).await?;
         tx.commit().await?;
         Ok(Json(MissionView::of(cancelled.mission, Sight::Whole)))
     }
@@ -358,7 +358,7 @@ impl MissionLifeApi {
         let mut tx = app.db.begin().await?;
         let released =
             assignments::withdraw(&mut tx, MissionId(id.0), caller.0.user, reason.as_deref(), now).await?;
-        effects::released(&mut tx, &released, now).await?;
+        effects::missions::released(&mut tx, &released, now).await?;
         tx.commit().await?;
         Ok(Json(MissionView::of(released.mission, Sight::Public)))
     }
@@ -395,7 +395,7 @@ pub(super) async fn change(
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     let changed = missions::change(&mut tx, MissionId(id), caller, body.into(), now).await?;
-    effects::changed(&mut tx, &changed, now).await?;
+    effects::missions::changed(&mut tx, &changed, now).await?;
     tx.commit().await?;
     Ok(Json(MissionView::of(changed.mission, Sight::Whole)))
 }

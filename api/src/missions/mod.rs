@@ -245,7 +245,7 @@ impl MissionsApi {
         };
         let mut tx = app.db.begin().await?;
         let posted = missions::post(&mut tx, new, app.clock.now()).await?;
-        effects::posted(&mut tx, &posted).await?;
+        effects::missions::posted(&mut tx, &posted).await?;
         tx.commit().await?;
         Ok(MissionCreated::Created(Json(MissionView::of(posted.mission, Sight::Whole))))
     }

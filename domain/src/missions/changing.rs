@@ -35,7 +35,7 @@ pub struct MissionPatch {
     pub slots: Option<i16>,
 }
 
-/// A mission was changed. See `jobs::effects::changed` for what that sets off.
+/// A mission was changed. See `jobs::effects::missions::changed` for what that sets off.
 #[derive(Debug)]
 #[must_use = "a changed mission has effects"]
 pub struct Changed {

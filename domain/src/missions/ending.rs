@@ -74,7 +74,7 @@ pub async fn get_price(
     Ok(price(&mission, &amounts, now))
 }
 
-/// A mission was cancelled. See `jobs::effects::cancelled` for what that sets off.
+/// A mission was cancelled. See `jobs::effects::missions::cancelled` for what that sets off.
 #[derive(Debug)]
 #[must_use = "a cancelled mission has effects"]
 pub struct Cancelled {
@@ -164,7 +164,7 @@ async fn end(
     Ok(Some(Cancelled { mission: get(conn, id).await? }))
 }
 
-/// What became of an open mission whose start has come. See `jobs::effects::expired`.
+/// What became of an open mission whose start has come. See `jobs::effects::missions::expired`.
 #[derive(Debug)]
 #[must_use = "an expired mission has effects"]
 pub enum Expiry {

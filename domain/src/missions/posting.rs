@@ -37,7 +37,7 @@ pub struct NewMission {
     pub slots: i16,
 }
 
-/// A mission was posted. See `jobs::effects::posted` for what that sets off.
+/// A mission was posted. See `jobs::effects::missions::posted` for what that sets off.
 #[derive(Debug)]
 #[must_use = "a posted mission has effects"]
 pub struct Posted {

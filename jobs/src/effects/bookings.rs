@@ -109,7 +109,7 @@ pub async fn cancelled(tx: &mut Tx, cancelled: &Cancelled, now: OffsetDateTime) 
     ledger::enqueue(tx, jobs).await?;
     // Its time was taken from when its talent accepted, and is free again.
     if booking.pay_by.is_some() && booking.ends_at > now {
-        super::talent_changed(tx, booking.talent_id, now).await?;
+        super::missions::talent_changed(tx, booking.talent_id, now).await?;
     }
     contracts::call_off(tx, CalledOff::Booking(booking.id), now).await?;
     let closed = closing::booking_ended(tx, booking.id, cancelled.due_cents, now).await?;

@@ -12,7 +12,8 @@ use domain::reviews::Work;
 use domain::{Tx, users};
 use time::OffsetDateTime;
 
-use super::{cancelled, contracts, conversations, growth, notices, papers, payments, told, told_and_counted};
+use super::missions::cancelled;
+use super::{contracts, conversations, growth, notices, papers, payments, told, told_and_counted};
 use crate::ledger::{self, NewJob};
 use crate::request_review::ASKED_AFTER;
 use crate::{Ahead, AutoValidateReport, CheckAssignment, RemindMission, RequestReview};
@@ -78,7 +79,8 @@ pub async fn acknowledged(tx: &mut Tx, acknowledged: &Acknowledged, now: OffsetD
     if !first {
         return Ok(());
     }
-    let jobs: Vec<_> = notices(mission, NotificationType::BriefingRead, [mission.client_id]).collect();
+    let jobs: Vec<_> =
+        notices::of_mission(mission, NotificationType::BriefingRead, [mission.client_id]).collect();
     ledger::enqueue(tx, jobs).await?;
     told(tx, mission, "Un talent a lu les consignes de la mission.", vec![], vec![], now).await
 }
@@ -101,8 +103,8 @@ pub async fn started(tx: &mut Tx, started: &Started, now: OffsetDateTime) -> Res
     let jobs = kinds
         .into_iter()
         .flatten()
-        .flat_map(|kind| notices(mission, kind, [mission.client_id]))
-        .chain(notices(mission, NotificationType::ApplicationRejected, applicants));
+        .flat_map(|kind| notices::of_mission(mission, kind, [mission.client_id]))
+        .chain(notices::of_mission(mission, NotificationType::ApplicationRejected, applicants));
     ledger::enqueue(tx, jobs.collect::<Vec<_>>()).await?;
     let others = leftovers.applicants.iter().chain(&leftovers.invited).copied().collect();
     told(tx, mission, "La mission a commencé : un talent est sur place.", others, vec![], now).await
@@ -122,8 +124,8 @@ pub async fn reported(tx: &mut Tx, submitted: &Submitted, now: OffsetDateTime) -
     };
     let report_id = report.id;
     let work = Work::Assignment { mission: mission.id, assignment: report.assignment_id };
-    let jobs = notices(mission, kind, [mission.client_id])
-        .chain(notices(mission, NotificationType::IncidentReported, admins).map(NewJob::high))
+    let jobs = notices::of_mission(mission, kind, [mission.client_id])
+        .chain(notices::of_mission(mission, NotificationType::IncidentReported, admins).map(NewJob::high))
         .chain([
             papers::report(report),
             NewJob::of(&AutoValidateReport { report_id }).at(report.submitted_at + VALIDATED_AFTER),

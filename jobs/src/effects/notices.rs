@@ -4,6 +4,7 @@
 use domain::error::Result;
 use domain::ids::UserId;
 use domain::message_pushes::Unseen;
+use domain::missions::Mission;
 use domain::notifications::{self, About, Channels, NewNotification, NotificationType, Told};
 use domain::{Tx, live, trace};
 use time::OffsetDateTime;
@@ -14,6 +15,16 @@ use crate::{Mail, Notify, PushNotification, Pushed, SendMail};
 /// Somebody is to be told, by a job of its own.
 pub(super) fn notice(about: About, kind: NotificationType, user_id: UserId) -> NewJob {
     NewJob::of(&Notify { user_id, kind, about })
+}
+
+/// People are to be told of a mission, each by a job.
+pub(super) fn of_mission(
+    mission: &Mission,
+    kind: NotificationType,
+    users: impl IntoIterator<Item = UserId>,
+) -> impl Iterator<Item = NewJob> {
+    let about = About::Mission(mission.id);
+    users.into_iter().map(move |user| notice(about, kind, user))
 }
 
 /// People are told now. It ends with their feeds: call it last.

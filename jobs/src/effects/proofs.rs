@@ -7,7 +7,8 @@ use domain::notifications::{About, NotificationType};
 use domain::proofs::{Decided, ProofStatus};
 use time::OffsetDateTime;
 
-use super::{growth, notices, talent_changed};
+use super::missions::talent_changed;
+use super::{growth, notices};
 use crate::ledger;
 
 /// An admin has decided: its owner hears of it, whoever recommended the platform has earned something, and open missions may have

@@ -90,7 +90,7 @@ async fn post(db: Db, clients: Arc<Vec<UserId>>, numbers: impl Iterator<Item = u
         };
         let mut tx = db.begin().await?;
         let posted = missions::post(&mut tx, new, now).await?;
-        effects::posted(&mut tx, &posted).await?;
+        effects::missions::posted(&mut tx, &posted).await?;
         tx.commit().await?;
     }
     Ok(())
