@@ -346,5 +346,9 @@ async fn an_hour_after_a_session_whoever_has_not_spoken_is_asked() {
     assert_eq!(asked(&market).await, [(0, 0), (1, 1)], "whoever has spoken is left alone");
     again(&market.world, "request-review").await;
     assert_eq!(asked(&market).await, [(0, 0), (1, 1)]);
+    // Whoever speaks before the mail goes out is asked no more.
+    market.talent.post(&of_booking(&booking), stars(4)).await.expect(201);
+    market.wait(Duration::minutes(16)).await;
+    assert_eq!(asked(&market).await, [(0, 0), (1, 0)]);
     market.world.end().await;
 }
