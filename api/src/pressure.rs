@@ -72,7 +72,7 @@ impl Pressure {
 
 async fn look(db: &Db, clock: &Clock) -> domain::Result<Vec<i64>> {
     let oldest = ledger::oldest_due(&mut *db.conn().await?, &queues::ALL.map(Queue::name)).await?;
-    // What is due at once is so by the database's clock, which no story advances.
+    // What is due at once is so by the database's clock, which does not run ahead.
     let now = clock.now() - clock.ahead();
     let age = |due: time::OffsetDateTime| (now - due).whole_milliseconds() as i64;
     Ok(oldest.into_iter().map(|due| due.map_or(0, age).max(0)).collect())
